@@ -1,0 +1,1 @@
+typedef int weir_empty;
