@@ -1,0 +1,31 @@
+# Builds ARCHIVE's librdkafka into HOME unless it is there, then copies it to OUT. Run by the build with cmake -P.
+# Never sanitized: one build serves every build folder. Two builds at once wait for each other at the lock.
+file(MAKE_DIRECTORY ${HOME})
+file(LOCK ${HOME}/lock GUARD PROCESS TIMEOUT 900)
+if(NOT EXISTS ${HOME}/lib/librdkafka.a)
+  set(work ${HOME}/work)
+  file(REMOVE_RECURSE ${work})
+  file(MAKE_DIRECTORY ${work})
+  file(ARCHIVE_EXTRACT INPUT ${ARCHIVE} DESTINATION ${work} PATTERNS package/deps/librdkafka)
+  set(source ${work}/package/deps/librdkafka)
+  separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+  cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+  set(clean ${CMAKE_COMMAND} -E env --unset=CFLAGS --unset=CPPFLAGS --unset=LDFLAGS --unset=MAKEFLAGS CC=${CC})
+  foreach(step "./configure;${flags}" "make;-C;src;-j${cores};librdkafka.a")
+    execute_process(COMMAND ${clean} ${step} WORKING_DIRECTORY ${source} RESULT_VARIABLE status
+      OUTPUT_VARIABLE text ERROR_VARIABLE text)
+    if(NOT status EQUAL 0)
+      file(WRITE ${HOME}/build.log "${text}")
+      message(FATAL_ERROR "librdkafka: ${step} failed (${status}); its output: ${HOME}/build.log")
+    endif()
+  endforeach()
+  file(COPY ${source}/src/rdkafka.h ${source}/src/rdkafka_mock.h DESTINATION ${HOME}/include/librdkafka)
+  file(COPY ${source}/LICENSES.txt DESTINATION ${HOME})
+  file(MAKE_DIRECTORY ${HOME}/lib)
+  file(RENAME ${source}/src/librdkafka.a ${HOME}/lib/librdkafka.a) # last: it says that the rest is whole
+  file(REMOVE_RECURSE ${work})
+endif()
+file(COPY ${HOME}/include ${HOME}/LICENSES.txt DESTINATION ${OUT})
+file(MAKE_DIRECTORY ${OUT}/lib)
+file(COPY_FILE ${HOME}/lib/librdkafka.a ${OUT}/lib/librdkafka.a)
+file(TOUCH ${OUT}/lib/librdkafka.a) # newer than its rule, or the build would copy it every time
