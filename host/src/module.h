@@ -1,0 +1,12 @@
+/* module.h - opens a shared object that exports one symbol of data, after looking at who may write to it. */
+#ifndef WEIR_MODULE_H
+#define WEIR_MODULE_H
+#include <stddef.h>
+
+/* 0 when neither the file nor its folder can be written by others than root, the owner and our own group; else -1 and
+ * msg says who can and what to do. Links are followed. */
+int weir_module_trusted(const char *path, char *msg, size_t size);
+/* The symbol's address, of at least min_size bytes, or NULL with msg: path, what was found, what was expected. The
+ * object stays in the process for ever, also when it is refused after it was opened. */
+const void *weir_module_open(const char *path, const char *symbol, size_t min_size, char *msg, size_t size);
+#endif
