@@ -1,0 +1,42 @@
+# The weir hosts: one binary, one conf each. The confs take every address from the environment; weir_env gives them this
+# machine's. A host NAME of one's own needs WEIR_<NAME>_ADMIN_PORT and a conf.
+WEIR_HOSTS="wallet relay recorder analytics ingress" # in the order in which they start; they wait for each other anyway
+WEIR_TOPIC=bets.placed
+
+weir_bin() { echo "$WEIR_BUILD/weir"; }
+weir_admin_port() { local v=WEIR_${1^^}_ADMIN_PORT; v=${v//-/_}; [ -n "${!v:-}" ] || die "no admin port for $1: set $v"; echo "${!v}"; }
+
+# weir_env NAME: exports what the confs ask for.
+weir_env() {
+  export WEIR_PLUGIN_PATH=${WEIR_PLUGIN_PATH:-$WEIR_BUILD/plugins}
+  export ADMIN_LISTEN; ADMIN_LISTEN=127.0.0.1:$(weir_admin_port "$1")
+  export HTTP_LISTEN=127.0.0.1:$WEIR_HTTP_PORT WALLET_LISTEN=127.0.0.1:$WEIR_WALLET_PORT WALLET=127.0.0.1:$WEIR_WALLET_PORT
+  export KAFKA_BROKERS KAFKA_USER KAFKA_PASSWORD
+  KAFKA_BROKERS=$(kafka_brokers) KAFKA_PASSWORD=$(secret kafka-password)
+  export LEDGER_DB RECORD_DB CLICKHOUSE
+  LEDGER_DB=$(postgres_url weir) RECORD_DB=$(postgres_url weir) CLICKHOUSE=$(clickhouse_url)
+}
+
+# weir_start NAME [CONF...]: without waiting; a host is ready when every stage has been ready once.
+weir_start() {
+  local name=$1 port; shift
+  alive "$name" && return
+  [ -x "$(weir_bin)" ] || die "there is no $(weir_bin): build it (cmake -S . -B build -G Ninja && ninja -C build), or set WEIR_BUILD"
+  port=$(weir_admin_port "$name") || exit 1
+  port_free "$name" "$port" "WEIR_${name^^}_ADMIN_PORT"
+  case $name in
+    ingress) port_free ingress "$WEIR_HTTP_PORT" WEIR_HTTP_PORT ;;
+    wallet) port_free wallet "$WEIR_WALLET_PORT" WEIR_WALLET_PORT ;;
+  esac
+  [ $# -gt 0 ] || set -- "$WEIR_ROOT/conf/$name.conf"
+  (weir_env "$name" && start "$name" "$(weir_bin)" run "$@")
+}
+weir_ready() { curl -sf "http://127.0.0.1:$(weir_admin_port "$1")/readyz"; }
+weir_wait() { wait_until "$1" "${2:-30}" weir_ready "$1"; }
+weir_stop() { stop "$@"; }
+
+# weir_prepare: tables, views and the topic that the hosts expect. Safe to run again.
+weir_prepare() {
+  POSTGRES_URL=$(postgres_url weir) CLICKHOUSE=$(clickhouse_url) bash "$WEIR_ROOT/manifests/sql/apply"
+  kafka_topic "$WEIR_TOPIC" 6
+}
