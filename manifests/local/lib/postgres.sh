@@ -45,7 +45,13 @@ postgres_configure() {
   chmod 644 "$POSTGRES_DIR/weir.conf" # whatever the umask is, PostgreSQL reads it as its own user
 }
 
-postgres_run() { start postgres env -C / "${POSTGRES_AS[@]}" "$(postgres_bin)/postgres" -D "$POSTGRES_DIR"; }
+# A killed server that nobody has reaped yet is a zombie, and PostgreSQL takes that for a running one; stop() has waited
+# for all its processes.
+postgres_run() {
+  local old
+  old=$(head -n 1 "$POSTGRES_DIR/postmaster.pid" 2>/dev/null) && ! started "$old" >/dev/null && rm -f "$POSTGRES_DIR/postmaster.pid"
+  start postgres env -C / "${POSTGRES_AS[@]}" "$(postgres_bin)/postgres" -D "$POSTGRES_DIR"
+}
 
 # pg DATABASE PSQL-ARGS...
 pg() { local db=$1; shift; psql -X -q -v ON_ERROR_STOP=1 "$(postgres_url "$db")" "$@"; }
