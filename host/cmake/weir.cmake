@@ -13,10 +13,11 @@ function(weir_find var)
   endif()
 endfunction()
 
-# weir_add_plugin(NAME SOURCES file... [LINK target...] [NEEDS var...] [INCLUDE folder...]): NAME.so in the plugin folder.
+# weir_add_plugin(NAME SOURCES file... [LINK target...] [NEEDS var...] [INCLUDE folder...] [FOR_TESTS]): NAME.so in the
+# plugin folder. FOR_TESTS: in a folder of its own that only tests look into, and not installed.
 # NEEDS names results of weir_find; when one is empty the plugin is skipped and reported with the package to install.
 function(weir_add_plugin name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK;NEEDS;INCLUDE" ${ARGN})
+  cmake_parse_arguments(arg "FOR_TESTS" "" "SOURCES;LINK;NEEDS;INCLUDE" ${ARGN})
   set(missing "")
   foreach(need IN LISTS arg_NEEDS)
     if(NOT ${need})
@@ -41,7 +42,11 @@ function(weir_add_plugin name)
   if(NOT WEIR_SANITIZE)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
-  install(TARGETS ${name} LIBRARY DESTINATION ${WEIR_PLUGIN_DIR})
+  if(arg_FOR_TESTS)
+    set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${WEIR_BUILD_PLUGIN_DIR}-test)
+  else()
+    install(TARGETS ${name} LIBRARY DESTINATION ${WEIR_PLUGIN_DIR})
+  endif()
 endfunction()
 
 # weir_add_schema(NAME ROOT folder PROTOS file...): NAME.schema.so of every message in the files (paths under ROOT), and
@@ -106,7 +111,7 @@ function(weir_add_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}"
-    ENVIRONMENT "WEIR_PLUGIN_PATH=${WEIR_BUILD_PLUGIN_DIR};CMOCKA_MESSAGE_OUTPUT=stdout")
+    ENVIRONMENT "WEIR_PLUGIN_PATH=${WEIR_BUILD_PLUGIN_DIR}:${WEIR_BUILD_PLUGIN_DIR}-test;CMOCKA_MESSAGE_OUTPUT=stdout")
 endfunction()
 
 function(weir_report_skipped)

@@ -40,6 +40,7 @@ struct weir_conf_source { /* where the text comes from */
     size_t n_paths;
     const char *text;              /* or instead: a text, with text_name for error messages */
     const char *text_name;
+    const struct weir_plugin *const *builtins; /* plugins that need no file (the test kit's ends), ends with NULL; or NULL */
     const char *env_file;          /* NULL, or NAME=value lines that go before the environment */
 };
 

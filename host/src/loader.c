@@ -1,1 +1,256 @@
-typedef int weir_empty;
+/* loader.c - finds, checks and opens plugins. Everything is checked before any code of the plugin is called. */
+#include "loader.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct entry {
+    struct entry *next;
+    struct weir_loaded pub;
+    struct weir_plugin plugin; /* normalized */
+    bool initialized;
+    char *path;
+};
+struct weir_loader {
+    char **folders;
+    size_t n_folders;
+    struct entry *entries;
+};
+
+struct weir_loader *weir_loader_new(void)
+{
+    return calloc(1, sizeof(struct weir_loader));
+}
+
+void weir_loader_free(struct weir_loader *l)
+{
+    if (!l) return;
+    for (struct entry *e = l->entries, *next; e; e = next) {
+        next = e->next;
+        if (e->initialized && e->plugin.fini) e->plugin.fini();
+        free(e->path);
+        free(e); /* the .so stays: threads of its libraries may still run */
+    }
+    for (size_t i = 0; i < l->n_folders; i++) free(l->folders[i]);
+    free(l->folders);
+    free(l);
+}
+
+int weir_loader_add_folder(struct weir_loader *l, const char *folder)
+{
+    for (size_t i = 0; i < l->n_folders; i++)
+        if (!strcmp(l->folders[i], folder)) return 0;
+    char **folders = realloc(l->folders, (l->n_folders + 1) * sizeof *folders);
+    if (!folders) return -1;
+    l->folders = folders;
+    folders[l->n_folders] = strdup(folder);
+    return folders[l->n_folders] ? (l->n_folders++, 0) : -1;
+}
+
+int weir_loader_defaults(struct weir_loader *l)
+{
+    const char *env = getenv("WEIR_PLUGIN_PATH");
+    char *copy = env && *env ? strdup(env) : NULL, *rest = copy, exe[PATH_MAX];
+    for (char *folder; rest && (folder = strsep(&rest, ":"));)
+        if (*folder && weir_loader_add_folder(l, folder)) break;
+    free(copy);
+    /* a build folder that was never installed: plugins/ beside the binary */
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - sizeof "/plugins");
+    if (n > 0) {
+        exe[n] = 0;
+        strcpy(strrchr(exe, '/'), "/plugins");
+        struct stat st;
+        if (!stat(exe, &st) && weir_loader_add_folder(l, exe)) return -1;
+    }
+    return weir_loader_add_folder(l, WEIR_INSTALL_PLUGINS);
+}
+
+size_t weir_loader_folders(const struct weir_loader *l, const char *const **folders)
+{
+    *folders = (const char *const *)l->folders;
+    return l->n_folders;
+}
+
+/* Whoever can write a plugin or its folder can run code as us. */
+static bool others_can_write(const char *path, const char **which, char *folder, size_t size)
+{
+    struct stat st;
+    snprintf(folder, size, "%s", path);
+    *strrchr(folder, '/') = 0;
+    *which = path;
+    if (!stat(path, &st) && (st.st_mode & S_IWOTH)) return true;
+    *which = *folder ? folder : "/";
+    return !stat(*which, &st) && (st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX);
+}
+
+/* Size of the exported object, from the symbol table: nothing past it may be read. */
+static size_t symbol_size(void *symbol)
+{
+    Dl_info info;
+    const ElfW(Sym) *sym = NULL;
+    void *extra = NULL;
+    if (!dladdr1(symbol, &info, &extra, RTLD_DL_SYMENT)) return 0;
+    sym = extra;
+    return sym ? sym->st_size : 0;
+}
+
+static bool fits(const struct weir_plugin *p, size_t size, const char *path, char *msg, size_t msg_size)
+{
+    const size_t head = offsetof(struct weir_plugin, name);
+    if (size < head || p->magic != WEIR_MAGIC) {
+        snprintf(msg, msg_size, "%s: `weir_plugin_v1` is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes",
+                 path);
+        return false;
+    }
+    if (p->abi != WEIR_ABI) {
+        snprintf(msg, msg_size, "%s: built for plugin ABI %u, this host has ABI %u; rebuild it against this host's headers",
+                 path, p->abi, WEIR_ABI);
+        return false;
+    }
+    const size_t least = offsetof(struct weir_plugin, close) + sizeof p->close;
+    bool strides = p->opt_size == sizeof(struct weir_opt) && p->metric_size == sizeof(struct weir_metric) &&
+                   p->outcome_size == sizeof(struct weir_outcome);
+    if (p->size < least || size < p->size || !strides) {
+        snprintf(msg, msg_size,
+                 "%s: descriptor of %u bytes in an object of %zu, tables of %u/%u/%u; expected at least %zu and %zu/%zu/%zu; "
+                 "rebuild it against this host's headers",
+                 path, p->size, size, p->opt_size, p->metric_size, p->outcome_size, least, sizeof(struct weir_opt),
+                 sizeof(struct weir_metric), sizeof(struct weir_outcome));
+        return false;
+    }
+    const char *lacks = !p->name || !*p->name     ? "a name"
+                        : !p->version             ? "a version"
+                        : !p->doc                 ? "a doc"
+                        : !p->roles               ? "a role"
+                        : (p->roles & (WEIR_FILTER | WEIR_SINK)) && !p->push ? "push(), which filters and sinks need"
+                        : (p->roles & WEIR_SOURCE) && !p->done               ? "done(), which sources need"
+                                                                             : NULL;
+    if (lacks) snprintf(msg, msg_size, "%s: the plugin's descriptor lacks %s", path, lacks);
+    return !lacks;
+}
+
+static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *plugin, const char *path)
+{
+    struct entry *e = calloc(1, sizeof *e);
+    if (!e || !(e->path = strdup(path))) {
+        free(e);
+        return NULL;
+    }
+    /* A plugin of an older header is shorter: what it lacks reads as zero. */
+    memcpy(&e->plugin, plugin, plugin->size < sizeof e->plugin ? plugin->size : sizeof e->plugin);
+    e->pub = (struct weir_loaded){ &e->plugin, e->path };
+    e->next = l->entries;
+    l->entries = e;
+    return e;
+}
+
+int weir_loader_add_builtin(struct weir_loader *l, const struct weir_plugin *plugin)
+{
+    return add_entry(l, plugin, "built in") ? 0 : -1;
+}
+
+static struct entry *open_file(struct weir_loader *l, const char *path, char *msg, size_t size)
+{
+    char folder[PATH_MAX];
+    const char *which;
+    for (struct entry *e = l->entries; e; e = e->next)
+        if (!strcmp(e->path, path)) return e;
+    if (others_can_write(path, &which, folder, sizeof folder)) {
+        snprintf(msg, size, "%s: %s can be written by every user of this machine; run chmod o-w on it", path, which);
+        return NULL;
+    }
+    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!so) {
+        snprintf(msg, size, "%s: cannot be loaded: %s", path, dlerror());
+        return NULL;
+    }
+    const struct weir_plugin *found = dlsym(so, "weir_plugin_v1");
+    if (!found) {
+        snprintf(msg, size, "%s: not a plugin: it exports no `weir_plugin_v1`", path);
+        return NULL;
+    }
+    if (!fits(found, symbol_size((void *)(uintptr_t)found), path, msg, size)) return NULL;
+    struct entry *e = add_entry(l, found, path);
+    if (!e) snprintf(msg, size, "%s: out of memory", path);
+    return e;
+}
+
+const struct weir_loaded *weir_loader_get(struct weir_loader *l, const char *name, char *msg, size_t size)
+{
+    char path[PATH_MAX];
+    for (struct entry *e = l->entries; e; e = e->next)
+        if (!strcmp(e->path, "built in") && !strcmp(e->plugin.name, name)) return &e->pub;
+    if (*name == '/') {
+        struct entry *e = open_file(l, name, msg, size);
+        return e ? &e->pub : NULL;
+    }
+    if (strchr(name, '/')) {
+        snprintf(msg, size, "plugin \"%s\": expected a plugin's name or an absolute path", name);
+        return NULL;
+    }
+    for (size_t i = 0; i < l->n_folders; i++) {
+        if ((size_t)snprintf(path, sizeof path, "%s/%s.so", l->folders[i], name) >= sizeof path || access(path, F_OK))
+            continue;
+        struct entry *e = open_file(l, path, msg, size);
+        if (e && strcmp(e->plugin.name, name)) {
+            snprintf(msg, size, "%s: the plugin calls itself \"%s\"; the file must be named after it", path,
+                     e->plugin.name);
+            return NULL;
+        }
+        return e ? &e->pub : NULL;
+    }
+    int n = snprintf(msg, size, "plugin \"%s\" was not found in", name);
+    for (size_t i = 0; i < l->n_folders && n > 0 && (size_t)n < size; i++)
+        n += snprintf(msg + n, size - (size_t)n, "%s %s", i ? "," : "", l->folders[i]);
+    if (n > 0 && (size_t)n < size)
+        snprintf(msg + n, size - (size_t)n, "; build it, or name its folder in plugin_path or WEIR_PLUGIN_PATH");
+    return NULL;
+}
+
+static int is_plugin(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return n > 3 && !strcmp(d->d_name + n - 3, ".so") && (n < 10 || strcmp(d->d_name + n - 10, ".schema.so"));
+}
+
+size_t weir_loader_all(struct weir_loader *l, const struct weir_loaded ***out, struct weir_errors *errs)
+{
+    size_t n = 0;
+    *out = NULL;
+    for (size_t i = 0; i < l->n_folders; i++) {
+        struct dirent **list;
+        int found = scandir(l->folders[i], &list, is_plugin, alphasort);
+        for (int k = 0; k < found; k++) {
+            char path[PATH_MAX], msg[512];
+            snprintf(path, sizeof path, "%s/%s", l->folders[i], list[k]->d_name);
+            free(list[k]);
+            struct entry *e = open_file(l, path, msg, sizeof msg);
+            const struct weir_loaded **grown = e ? realloc(*out, (n + 1) * sizeof *grown) : NULL;
+            if (grown) {
+                *out = grown;
+                grown[n++] = &e->pub;
+            } else {
+                weir_errors_add(errs, NULL, 0, "%s", e ? "out of memory" : msg);
+            }
+        }
+        if (found >= 0) free(list);
+    }
+    return n;
+}
+
+int weir_loader_init(struct weir_loader *l, const struct weir_loaded *loaded, struct weir_err *err)
+{
+    (void)l;
+    struct entry *e = weir_container(loaded, struct entry, pub);
+    if (e->initialized) return 0;
+    if (e->plugin.init && e->plugin.init(err)) return -1;
+    e->initialized = true;
+    return 0;
+}

@@ -20,6 +20,8 @@ size_t weir_loader_folders(const struct weir_loader *, const char *const **folde
 /* `name` is a plugin's name or an absolute path of a .so. Opened once; the same pointer every time. NULL: *msg (512
  * bytes) says the path, what was found, what was expected, what to do. Does not call init. */
 const struct weir_loaded *weir_loader_get(struct weir_loader *, const char *name, char *msg, size_t size);
+/* A plugin that is part of the program; found before any folder. */
+int weir_loader_add_builtin(struct weir_loader *, const struct weir_plugin *);
 /* Every plugin in every folder; broken ones are reported to `errs`. For `weir plugins`. The array is the caller's. */
 size_t weir_loader_all(struct weir_loader *, const struct weir_loaded ***out, struct weir_errors *errs);
 /* init() of the plugin, once. 0, or -1 with err. */

@@ -1,0 +1,440 @@
+/* lane.c - one thread, one event loop, one instance of every stage: the turn, the queue, flow. See lane.h. */
+#include "lane.h"
+#include "log.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FAILED_DRAIN_NS 5000000000u /* a pipeline that failed cannot settle everything: do not wait long */
+
+uint64_t lane_clock(struct lane *lane)
+{
+    if (lane->fake_clock) return lane->fake_now;
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void stage_broke(struct stage *s, const char *rule)
+{
+    if (s->lane->hooks) {
+        s->lane->hooks->broken(s->lane->hooks->arg, s, rule);
+        return;
+    }
+    weir_logf(WEIR_ERROR, "%s.%s (plugin %s) broke a rule: %s", s->ctx.pipeline, s->ctx.stage, s->plugin->name, rule);
+}
+
+void stage_set_state(struct stage *s, enum weir_state state, const char *why)
+{
+    enum weir_state before = s->state;
+    if (s->state == WEIR_FAILED) return;
+    bool said = state != before || strcmp(s->why, why ? why : "");
+    s->state = state;
+    snprintf(s->why, sizeof s->why, "%s", why ? why : "");
+    if (state == WEIR_DRAINED) s->drained = true;
+    if (!said) return;
+    stage_count_state(s, before, state);
+    struct weir_status_board *board = s->lane->pipeline->board;
+    if (board && s->board) {
+        pthread_mutex_lock(&board->lock);
+        s->board->state = state;
+        s->board->was_ready |= state == WEIR_READY;
+        s->board->since_ns = host_calls.wall(&s->ctx);
+        snprintf(s->board->why, sizeof s->board->why, "%s", s->why);
+        pthread_mutex_unlock(&board->lock);
+    }
+    if (state == WEIR_DEGRADED || state == WEIR_FAILED || (state == WEIR_READY && before != WEIR_READY))
+        s->ctx.host->log(&s->ctx, state == WEIR_READY ? WEIR_INFO : state == WEIR_FAILED ? WEIR_ERROR : WEIR_WARN,
+                         "%s%s%s", state == WEIR_READY ? "ready" : state == WEIR_FAILED ? "failed" : "degraded",
+                         *s->why ? ": " : "", s->why);
+    if (state == WEIR_FAILED) pipeline_fail(s->lane->pipeline, s->ctx.stage, s->why);
+}
+
+/* ---- the turn */
+void lane_enter(struct lane *lane, struct stage *s)
+{
+    lane->running = s;
+    if (lane->depth++) return;
+    lane->now = lane_clock(lane);
+    lane->entered_ns = lane->now;
+    lane->turns++;
+    if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, lane->now, memory_order_relaxed);
+}
+
+void lane_enqueue(struct lane *lane, struct item *item)
+{
+    item->next = NULL;
+    *lane->tail = item;
+    lane->tail = &item->next;
+}
+
+static struct item *dequeue(struct lane *lane)
+{
+    struct item *item = lane->head;
+    if (item) {
+        lane->head = item->next;
+        if (!lane->head) lane->tail = &lane->head;
+    }
+    return item;
+}
+
+static void push_to_stage(struct batch *b)
+{
+    struct stage *s = b->to;
+    uint64_t before = lane_clock(s->lane);
+    stage_count_in(s, b->pub.n);
+    s->lane->running = s;
+    s->plugin->push(&s->ctx, &b->pub);
+    stage_count_seconds(s, (double)(lane_clock(s->lane) - before) / 1e9);
+}
+
+static void ticket_resolved(struct weir_ticket *t)
+{
+    struct stage *s = t->owner;
+    struct lane *lane = s->lane;
+    lane->used_events -= t->charged_events;
+    lane->used_bytes -= t->charged_bytes;
+    s->tickets--;
+    lane->running = s;
+    if (s->plugin->done) s->plugin->done(&s->ctx, t->cookie, &t->worst);
+    if (t->worst.status == WEIR_FATAL)
+        stage_set_state(s, WEIR_FAILED, t->worst.why ? t->worst.why : "an event was settled as fatal");
+    ticket_destroy(t);
+}
+
+static void run_queue(struct lane *lane)
+{
+    for (struct item *item; (item = dequeue(lane));) {
+        if (item->kind == ITEM_PUSH)
+            push_to_stage(weir_container(item, struct batch, item));
+        else
+            ticket_resolved(weir_container(item, struct weir_ticket, item));
+        if (!lane->head) lane_advance(lane);
+    }
+}
+
+static void watch_the_time(struct lane *lane)
+{
+    uint64_t limit = lane->pipeline->watchdog_ns;
+    if (lane->fake_clock || !limit) return;
+    uint64_t took = lane_clock(lane) - lane->entered_ns;
+    if (took < limit) return;
+    weir_series_put(lane->stalls, 1);
+    weir_logf(WEIR_WARN, "%s: lane %u was held for %llu ms, last by stage %s; nothing in a callback may block",
+              lane->pipeline->conf->name, lane->index, (unsigned long long)(took / 1000000),
+              lane->running ? lane->running->ctx.stage : "-");
+}
+
+void lane_leave(struct lane *lane)
+{
+    if (lane->depth > 1) {
+        lane->depth--;
+        return;
+    }
+    lane_advance(lane);
+    run_queue(lane);
+    watch_the_time(lane);
+    weir_series_put(lane->window_series, lane->used_events);
+    weir_series_put(lane->window_bytes_series, (double)lane->used_bytes);
+    lane->running = NULL;
+    lane->depth = 0;
+    if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, 0, memory_order_relaxed);
+}
+
+/* ---- flow: the source may emit while the window has room and nobody asked for a pause */
+bool lane_flow_open(const struct lane *lane)
+{
+    if (lane->busy || lane->flow_pinned_shut || lane->phase != LANE_RUNNING) return false;
+    /* once shut it opens again at three quarters, so that it does not flutter */
+    uint32_t events = lane->flow_told ? lane->window_events : lane->window_events - lane->window_events / 4;
+    uint64_t bytes = lane->flow_told ? lane->window_bytes : lane->window_bytes - lane->window_bytes / 4;
+    return lane->used_events < events && lane->used_bytes < bytes;
+}
+
+static void tell_flow(struct lane *lane)
+{
+    bool open = lane_flow_open(lane);
+    if (open == lane->flow_told) return;
+    struct stage *source = &lane->stages[0];
+    lane->flow_told = open;
+    lane->running = source;
+    if (source->plugin->flow && source->opened) source->plugin->flow(&source->ctx, open);
+}
+
+/* ---- drain: source first, each stage until it holds nothing, then the next */
+static bool stage_is_empty(const struct stage *s)
+{
+    return s->state == WEIR_FAILED || (s->drained && !s->tickets && !s->works);
+}
+
+static void begin_drain(struct stage *s)
+{
+    s->draining = true;
+    s->lane->running = s;
+    if (s->index) s->drained = false; /* only a source may say so before it is asked */
+    if (s->plugin->drain && !s->drained)
+        s->plugin->drain(&s->ctx);
+    else
+        s->drained = true;
+}
+
+static void advance_drain(struct lane *lane)
+{
+    while (lane->phase == LANE_DRAINING && !lane->head) {
+        if (lane->drain_at == lane->n_stages) {
+            lane->phase = LANE_CLOSING;
+            uv_stop(&lane->loop);
+            return;
+        }
+        struct stage *s = &lane->stages[lane->drain_at];
+        if (!s->draining) begin_drain(s);
+        if (!stage_is_empty(s) || lane->head) return;
+        lane->drain_at++;
+    }
+}
+
+void lane_advance(struct lane *lane)
+{
+    struct stage *source = &lane->stages[0];
+    /* a source that has nothing more to give (a counted generator) ends its lane by itself */
+    if (lane->phase == LANE_RUNNING && source->drained && source->opened) lane_start_drain(lane);
+    tell_flow(lane);
+    advance_drain(lane);
+}
+
+void lane_start_drain(struct lane *lane)
+{
+    if (lane->phase != LANE_RUNNING) return;
+    uint64_t limit = lane->pipeline->conf->drain_timeout_ns;
+    if (lane->pipeline->failed && limit > FAILED_DRAIN_NS) limit = FAILED_DRAIN_NS;
+    lane->phase = LANE_DRAINING;
+    lane->drain_deadline = lane_clock(lane) + limit;
+    lane_rearm(lane);
+}
+
+static void say_what_is_left(struct lane *lane)
+{
+    const struct stage *s = &lane->stages[lane->drain_at];
+    snprintf(lane->left, sizeof lane->left,
+             "lane %u: stage %s was not drained in time (%u unresolved tickets, %u batches held); %u events of the "
+             "source are unsettled",
+             lane->index, s->ctx.stage, s->tickets, s->batches, lane->used_events);
+    lane->timed_out = true;
+    lane->phase = LANE_CLOSING;
+    uv_stop(&lane->loop);
+}
+
+/* ---- what wakes a lane */
+static void take_posts(struct lane *lane)
+{
+    struct weir_task *list = atomic_exchange_explicit(&lane->posted, NULL, memory_order_acquire), *oldest = NULL;
+    while (list) { /* they come newest first */
+        struct weir_task *next = list->next;
+        list->next = oldest;
+        oldest = list;
+        list = next;
+    }
+    while (oldest) {
+        struct weir_task *task = oldest;
+        oldest = task->next;
+        task->fn(task);
+    }
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct lane *lane = wake->data;
+    lane_enter(lane, NULL);
+    take_posts(lane);
+    if (atomic_load(&lane->stop)) lane_start_drain(lane);
+    lane_leave(lane);
+}
+
+void lane_fire_timers(struct lane *lane)
+{
+    uint64_t now = lane_clock(lane);
+    for (struct weir_timer *timer; (timer = timers_due(&lane->timers, now));) {
+        struct stage *s = timer_stage(timer);
+        s->timers--;
+        lane_enter(lane, s);
+        timer->fn(timer);
+        lane_leave(lane);
+    }
+    if (lane->phase == LANE_DRAINING && now >= lane->drain_deadline) say_what_is_left(lane);
+    lane_rearm(lane);
+}
+
+static void on_tick(uv_timer_t *tick)
+{
+    lane_fire_timers(tick->data);
+}
+
+void lane_rearm(struct lane *lane)
+{
+    if (lane->fake_clock || lane->phase >= LANE_CLOSING) return;
+    uint64_t due = timers_next(&lane->timers);
+    if (lane->phase == LANE_DRAINING && lane->drain_deadline < due) due = lane->drain_deadline;
+    if (due == UINT64_MAX) {
+        uv_timer_stop(&lane->tick);
+        return;
+    }
+    uint64_t now = lane_clock(lane);
+    uv_update_time(&lane->loop); /* the loop's own clock may be a long callback behind */
+    uv_timer_start(&lane->tick, on_tick, due > now ? (due - now + 999999) / 1000000 : 0, 0);
+}
+
+/* ---- life */
+static int stage_init(struct lane *lane, uint32_t i)
+{
+    struct pipeline *p = lane->pipeline;
+    const struct weir_conf_stage *conf = &p->conf->stages[i];
+    struct stage *s = &lane->stages[i];
+    s->lane = lane;
+    s->index = i;
+    s->plugin = conf->loaded->plugin;
+    s->ctx = (struct weir_ctx){ .size = sizeof s->ctx,
+                                .lane = lane->index,
+                                .n_lanes = p->n_lanes,
+                                .log_level = weir_log_level(),
+                                .host = &host_calls,
+                                .cfg = conf->cfg,
+                                .pipeline = p->conf->name,
+                                .stage = conf->name };
+    struct weir_promise promise = { .size = sizeof promise };
+    if (s->plugin->promise) s->plugin->promise(conf->cfg, &promise);
+    s->durable = i + 1 == lane->n_stages && (promise.flags & WEIR_DURABLE_ON_OK);
+    s->ctx.self = calloc(1, s->plugin->self_size ? s->plugin->self_size : 1);
+    if (!s->ctx.self) return -1;
+    if (p->board) s->board = &p->board->stages[p->board_at + lane->index * lane->n_stages + i];
+    return stage_series_open(s);
+}
+
+static int lane_series(struct lane *lane)
+{
+    struct weir_metrics *m = lane->pipeline->metrics;
+    const struct weir_label label = { "pipeline", lane->pipeline->conf->name };
+    lane->window_series = weir_metrics_series(m, "weir_window_events", WEIR_GAUGE,
+                                              "Events in flight: out of the source, not settled.", NULL, &label, 1);
+    lane->window_bytes_series = weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE,
+                                                    "Bytes of the events in flight.", NULL, &label, 1);
+    lane->stalls = weir_metrics_series(m, "weir_lane_stalls_total", WEIR_COUNTER,
+                                       "Turns that held a lane longer than `watchdog`.", NULL, &label, 1);
+    return lane->window_series && lane->window_bytes_series && lane->stalls ? 0 : -1;
+}
+
+int lane_init(struct lane *lane, struct pipeline *p, uint32_t index)
+{
+    lane->pipeline = p;
+    lane->index = index;
+    lane->n_stages = p->conf->n_stages;
+    lane->tail = &lane->head;
+    lane->window_events = p->conf->window_events;
+    lane->window_bytes = p->conf->window_bytes;
+    lane->stages = calloc(lane->n_stages, sizeof *lane->stages);
+    if (!lane->stages || lane_series(lane)) return -1;
+    for (uint32_t i = 0; i < lane->n_stages; i++)
+        if (stage_init(lane, i)) return -1;
+    if (uv_loop_init(&lane->loop)) return -1;
+    if (uv_async_init(&lane->loop, &lane->wake, on_wake)) return -1;
+    if (uv_timer_init(&lane->loop, &lane->tick)) return -1;
+    lane->wake.data = lane;
+    lane->tick.data = lane;
+    return 0;
+}
+
+/* The last stage first: when the source opens, everything downstream is there. */
+int lane_open(struct lane *lane, struct weir_err *err, struct stage **at)
+{
+    lane->phase = LANE_RUNNING;
+    for (uint32_t i = lane->n_stages; i--;) {
+        struct stage *s = &lane->stages[i];
+        *at = s;
+        s->ctx.shared = lane->pipeline->shared[i];
+        lane_enter(lane, s);
+        int rc = s->plugin->open ? s->plugin->open(&s->ctx, err) : 0;
+        s->opened = rc == 0;
+        if (!rc && !s->plugin->open) stage_set_state(s, WEIR_READY, NULL);
+        lane->depth = 0;
+        if (rc) return -1;
+    }
+    lane_enter(lane, &lane->stages[0]);
+    lane_leave(lane); /* opens the flow */
+    return 0;
+}
+
+void lane_run(struct lane *lane)
+{
+    while (lane->phase != LANE_CLOSING) uv_run(&lane->loop, UV_RUN_DEFAULT);
+}
+
+static void wait_for_works(struct lane *lane)
+{
+    for (uint32_t i = 0; i < lane->n_stages; i++)
+        while (lane->stages[i].works) uv_run(&lane->loop, UV_RUN_ONCE);
+}
+
+static void report_leaks(struct stage *s)
+{
+    char msg[160];
+    if (!s->timers && !s->watches && !s->batches && !s->tickets) return;
+    if (s->lane->timed_out || s->lane->pipeline->failed) return; /* it had no chance to finish */
+    snprintf(msg, sizeof msg, "close: left behind %u armed timers, %u watches, %u batches, %u tickets", s->timers,
+             s->watches, s->batches, s->tickets);
+    stage_broke(s, msg);
+}
+
+static void drop_queue(struct lane *lane)
+{
+    for (struct item *item; (item = dequeue(lane));) {
+        if (item->kind == ITEM_PUSH) {
+            struct batch *b = weir_container(item, struct batch, item);
+            b->holder->batches--;
+            batch_unref(b);
+        } else {
+            struct weir_ticket *t = weir_container(item, struct weir_ticket, item);
+            t->owner->tickets--;
+            ticket_destroy(t);
+        }
+    }
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle)) uv_close(handle, handle->type == UV_POLL ? free_handle : NULL);
+}
+
+void lane_close(struct lane *lane)
+{
+    lane->phase = LANE_CLOSING;
+    wait_for_works(lane);
+    for (uint32_t i = 0; i < lane->n_stages; i++) {
+        struct stage *s = &lane->stages[i];
+        lane_enter(lane, s);
+        if (s->opened && s->plugin->close) s->plugin->close(&s->ctx);
+        s->opened = false;
+        lane->depth = 0;
+    }
+    wait_for_works(lane);
+    drop_queue(lane);
+    for (uint32_t i = 0; i < lane->n_stages; i++) report_leaks(&lane->stages[i]);
+    uv_walk(&lane->loop, close_handle, NULL);
+    uv_run(&lane->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&lane->loop);
+    for (uint32_t i = 0; i < lane->n_stages; i++) {
+        stage_series_close(&lane->stages[i]);
+        free(lane->stages[i].ctx.self);
+    }
+    weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
+    weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);
+    weir_metrics_drop(lane->pipeline->metrics, lane->stalls);
+    free(lane->timers.v);
+    free(lane->stages);
+    lane->phase = LANE_CLOSED;
+}
