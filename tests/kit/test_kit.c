@@ -1,0 +1,242 @@
+/* test_kit.c - the contract of plugin.h as a plugin sees it, and that the kit catches who breaks it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weir/testkit.h>
+
+#define MS UINT64_C(1000000)
+
+/* The test in the opening comment of testkit.h, over the filter in the opening comment of plugin.h. */
+static void refuses_a_large_stake(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("stake-limit", "max = 100");
+    uint64_t small = weir_kit_push_text(kit, "bets.v1.PlaceBet", "stake_minor: 100");
+    uint64_t large = weir_kit_push_text(kit, "bets.v1.PlaceBet", "stake_minor: 101");
+    weir_kit_run(kit);
+    assert_string_equal(weir_kit_settled(kit, large)->outcome_name, "stake-too-large");
+    struct weir_event *ev = weir_kit_forwarded(kit);
+    assert_int_equal(ev->position, small);
+    assert_null(weir_kit_settled(kit, small));
+    weir_kit_settle(kit, ev, WEIR_OK, NULL);
+    weir_kit_run(kit);
+    assert_int_equal(weir_kit_settled(kit, small)->status, WEIR_OK);
+    assert_null(weir_kit_forwarded(kit));
+    weir_kit_close(kit);
+}
+
+static void a_refused_option_names_its_line(void **state)
+{
+    (void)state;
+    char *errors = weir_kit_refuses("stake-limit", "\nmaxx = 5");
+    assert_non_null(errors);
+    assert_non_null(strstr(errors, "conf:2: stake-limit.maxx: unknown option; did you mean \"max\"?"));
+    free(errors);
+    assert_null(weir_kit_refuses("stake-limit", "max = 5"));
+    errors = weir_kit_refuses("stake-limit", "max = 0");
+    assert_non_null(strstr(errors, "conf:1: stake-limit.max:"));
+    free(errors);
+}
+
+static void the_worst_status_and_its_reason_travel_back(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("stake-limit", "");
+    uint64_t n = weir_kit_push_text(kit, "bets.v1.PlaceBet", "stake_minor: 1");
+    weir_kit_run(kit);
+    const struct weir_pair header = { { (const uint8_t *)"a", 1 }, { (const uint8_t *)"bc", 2 } };
+    const struct weir_result r = { .status = WEIR_RETRY,
+                                   .reply = { (const uint8_t *)"later", 5 },
+                                   .headers = &header,
+                                   .n_headers = 1,
+                                   .retry_after_ns = 5,
+                                   .outcome_name = "full",
+                                   .why = "no room" };
+    weir_kit_settle_with(kit, weir_kit_forwarded(kit), &r);
+    weir_kit_run(kit);
+    const struct weir_result *got = weir_kit_settled(kit, n);
+    assert_int_equal(got->status, WEIR_RETRY);
+    assert_string_equal(got->outcome_name, "full");
+    assert_string_equal(got->why, "no room");
+    assert_int_equal(got->reply.n, 5);
+    assert_memory_equal(got->reply.p, "later", 5);
+    assert_int_equal(got->n_headers, 1);
+    assert_memory_equal(got->headers[0].value.p, "bc", 2);
+    weir_kit_close(kit);
+}
+
+/* A filter that answers early: upstream hears at once, its own ticket hears what became of the event. */
+static void an_early_answer_has_a_ticket_of_its_own(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("early", "");
+    struct weir_event *ev[3];
+    const struct weir_kit_event e = { .value = { (const uint8_t *)"v", 1 } };
+    for (int i = 0; i < 3; i++) weir_kit_push(kit, &e);
+    weir_kit_run(kit);
+    for (uint64_t i = 1; i <= 3; i++) assert_string_equal(weir_kit_settled(kit, i)->outcome_name, "taken");
+    for (int i = 0; i < 3; i++) assert_non_null(ev[i] = weir_kit_forwarded(kit));
+    assert_memory_equal(ev[2]->value.p, "v", 1); /* the bytes live though their first batch is gone */
+    weir_kit_drain(kit);
+    assert_false(weir_kit_drained(kit));
+    weir_kit_settle(kit, ev[0], WEIR_OK, NULL);
+    weir_kit_settle(kit, ev[1], WEIR_UNKNOWN, "gone");
+    weir_kit_run(kit);
+    assert_false(weir_kit_drained(kit));
+    weir_kit_settle(kit, ev[2], WEIR_OK, NULL);
+    weir_kit_run(kit);
+    assert_true(weir_kit_drained(kit));
+    assert_true(weir_kit_metric(kit, "weir_early_confirmed_total") == 2);
+    assert_true(weir_kit_metric(kit, "weir_early_lost_total") == 1);
+    weir_kit_close(kit);
+}
+
+static void the_clock_is_the_tests(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "every = \"10ms\"");
+    weir_kit_advance(kit, 9 * MS);
+    assert_null(weir_kit_forwarded(kit));
+    weir_kit_advance(kit, 1 * MS);
+    struct weir_event *ev = weir_kit_forwarded(kit);
+    assert_int_equal(ev->position, 1);
+    weir_kit_settle(kit, ev, WEIR_OK, NULL);
+    weir_kit_advance(kit, 100 * MS);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_emitted_total") == 11);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_settled_total") == 1);
+    weir_kit_close(kit);
+}
+
+static bool posted(void *kit)
+{
+    return weir_kit_metric(kit, "weir_clockwork_posted_total") == 1;
+}
+
+static void posts_and_work_come_back_to_the_lane(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "");
+    assert_true(weir_kit_wait(kit, posted, kit, 10000));
+    weir_kit_run(kit);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_worked_total") == 1);
+    weir_kit_close(kit);
+}
+
+static void a_closed_flow_holds_the_source_back(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "every = \"1ms\"");
+    weir_kit_flow(kit, false);
+    weir_kit_advance(kit, 5 * MS);
+    assert_null(weir_kit_forwarded(kit));
+    assert_true(weir_kit_metric(kit, "weir_clockwork_held_back_total") == 5);
+    weir_kit_flow(kit, true);
+    weir_kit_advance(kit, 1 * MS);
+    assert_non_null(weir_kit_forwarded(kit));
+    weir_kit_close(kit);
+}
+
+/* The window: 8192 unsettled events by default, opened again at three quarters. */
+static void a_spent_window_closes_the_flow(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "every = \"1us\"");
+    weir_kit_advance(kit, 10 * MS);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_emitted_total") == 8192);
+    for (int i = 0; i < 2048; i++) weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_advance(kit, 1 * MS);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_emitted_total") == 8192);
+    weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_advance(kit, 10 * MS);
+    assert_true(weir_kit_metric(kit, "weir_clockwork_emitted_total") == 8192 + 2049);
+    weir_kit_close(kit);
+}
+
+static void a_counted_source_ends_its_lane(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "count = 2");
+    weir_kit_advance(kit, 100 * MS);
+    weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_run(kit);
+    assert_true(weir_kit_drained(kit));
+    weir_kit_close(kit);
+}
+
+/* Runs the faulty sink in a child with a cmocka of its own; returns the child's output. */
+static void run_faulty(void **state)
+{
+    char conf[64];
+    snprintf(conf, sizeof conf, "fault = \"%s\"", (const char *)*state);
+    struct weir_kit *kit = weir_kit_open("faulty", conf);
+    const struct weir_kit_event e = { 0 };
+    weir_kit_push(kit, &e);
+    weir_kit_run(kit);
+    weir_kit_close(kit);
+}
+
+static const char *output_of_faulty(char *fault, int *failed)
+{
+    static char out[4096];
+    int fd[2], status;
+    assert_int_equal(pipe(fd), 0);
+    pid_t child = fork();
+    if (!child) {
+        dup2(fd[1], 1);
+        dup2(fd[1], 2);
+        const struct CMUnitTest tests[] = { { "faulty", run_faulty, NULL, NULL, fault } };
+        exit(cmocka_run_group_tests(tests, NULL, NULL));
+    }
+    close(fd[1]);
+    size_t n = 0;
+    for (ssize_t got; n < sizeof out - 1 && (got = read(fd[0], out + n, sizeof out - 1 - n)) > 0;) n += (size_t)got;
+    out[n] = 0;
+    close(fd[0]);
+    waitpid(child, &status, 0);
+    *failed = !WIFEXITED(status) || WEXITSTATUS(status);
+    return out;
+}
+
+static void the_kit_catches_broken_rules(void **state)
+{
+    (void)state;
+    static char *const faults[][2] = {
+        { "settles-twice", "plugin faulty broke a rule: settle: the event was settled" },
+        { "releases-unsettled", "plugin faulty broke a rule: release: a batch with events that nobody settled" },
+        { "keeps-batch", "plugin faulty broke a rule: close: left behind 0 armed timers, 0 watches, 1 batches" },
+        { "leaves-timer", "plugin faulty broke a rule: close: left behind 1 armed timers" },
+        { "forwards-at-the-end", "plugin faulty broke a rule: forward: this is the last stage" },
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        int failed;
+        const char *out = output_of_faulty(faults[i][0], &failed);
+        if (!failed || !strstr(out, faults[i][1])) fail_msg("%s was not caught:\n%s", faults[i][0], out);
+    }
+    int failed;
+    const char *out = output_of_faulty("none", &failed);
+    if (failed) fail_msg("a good plugin was blamed:\n%s", out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_a_large_stake),
+        cmocka_unit_test(a_refused_option_names_its_line),
+        cmocka_unit_test(the_worst_status_and_its_reason_travel_back),
+        cmocka_unit_test(an_early_answer_has_a_ticket_of_its_own),
+        cmocka_unit_test(the_clock_is_the_tests),
+        cmocka_unit_test(posts_and_work_come_back_to_the_lane),
+        cmocka_unit_test(a_closed_flow_holds_the_source_back),
+        cmocka_unit_test(a_spent_window_closes_the_flow),
+        cmocka_unit_test(a_counted_source_ends_its_lane),
+        cmocka_unit_test(the_kit_catches_broken_rules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
