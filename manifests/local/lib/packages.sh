@@ -56,5 +56,5 @@ packages_install() {
   fi
   place_room /var 2500 "installing Debian packages" "the disk of /var"
   count=$(echo "$missing" | wc -w)
-  step debian "$count Debian packages and what they need" "$((20 + count * 4)) s" as_root bash "$LOCAL_DIR/lib/apt-install" $missing
+  step debian "$count Debian packages and what they need" "$((15 + count * 2)) s" as_root bash "$LOCAL_DIR/lib/apt-install" $missing
 }

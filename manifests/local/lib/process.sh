@@ -1,12 +1,14 @@
 # Processes that outlive the shell: started in a session of their own, known by process id and start time together, so
 # that a reused id is never taken for ours. State: $RUN/NAME.pid, "PID STARTED LOG-OFFSET".
 
-# started PID: when the kernel started it; fails when it is gone or a zombie, which still answers kill -0.
+# started PID: when the kernel started it; fails when it is gone or a zombie, which still answers kill -0. A zombie whose
+# other threads are still ending holds its ports and files: not gone yet.
 started() {
-  local stat fields
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+  local stat fields threads
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   read -ra fields <<<"${stat##*) }"
-  case ${fields[0]} in Z | X) return 1 ;; esac
+  threads=(/proc/"$1"/task/*)
+  case ${fields[0]} in Z | X) [ ${#threads[@]} -gt 1 ] || return 1 ;; esac
   echo "${fields[19]}"
 }
 
@@ -31,7 +33,7 @@ start() {
 # log_since_start NAME: what the process has said since start().
 log_since_start() { local offset; offset=$(cut -d' ' -f3 "$RUN/$1.pid") && tail -c +$((offset + 1)) "$LOGS/$1.log"; }
 
-children() { local s f; for s in /proc/[0-9]*/stat; do { f=$(<"$s"); } 2>/dev/null || continue
+children() { local s f; for s in /proc/[0-9]*/stat; do read -r f 2>/dev/null <"$s" || continue
   [[ ${f##*) } == ?" $1 "* ]] && echo "${f%% *}"; done; return 0; }
 
 # stop NAME [SIGNAL [SECONDS]]: that process only, and wait for its end; KILL takes its children with it, and so does
