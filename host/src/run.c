@@ -140,7 +140,7 @@ static bool wait_for_end(struct process *p, struct pipeline *pipe)
     return true;
 }
 
-/* The ingress before its wallet: one pipeline after the other, in the order of the conf. */
+/* One pipeline after the other, in the order of the conf: who calls before who is called. */
 static void drain(struct process *p)
 {
     for (uint32_t i = 0; i < p->n_started; i++) {

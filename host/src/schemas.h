@@ -16,7 +16,7 @@ const struct weir_schema *weir_schemas_find(const struct weir_schemas *, const c
 const struct weir_schema *weir_schemas_by_id(const struct weir_schemas *, uint32_t id);
 uint32_t weir_schemas_count(const struct weir_schemas *); /* ids are 1..count */
 
-/* True when some loaded message has this field path ("stake" or "player.id"); `nearest` gets a near path or NULL. */
+/* True when some loaded message has this field path ("amount" or "player.id"); `nearest` gets a near path or NULL. */
 bool weir_schemas_has_path(const struct weir_schemas *, const char *path, const char **nearest);
 /* Reads one field of a message's wire form; field paths of depth up to 4. A field without presence that is not on the
  * wire gives its default; the last one on the wire wins; repeated fields are not read (false). Never reads outside
