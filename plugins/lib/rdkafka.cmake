@@ -1,6 +1,7 @@
 # weir-rdkafka: librdkafka for the kafka plugins and tools. A system one when it is new enough (2.6.1 is the first that
 # can log in to Kafka 4 by SCRAM), else 2.15.1 pinned by checksum, built once and linked statically with hidden symbols,
 # so that an installed weir has no library to find. WEIR_RDKAFKA is the target or "", for weir_add_plugin(... NEEDS).
+include_guard(GLOBAL) # other parts include it too: a glob has no order to rely on
 set(WEIR_RDKAFKA "" CACHE INTERNAL "weir-rdkafka, or empty")
 set(WEIR_RDKAFKA_MISSING "" CACHE INTERNAL "what to install to get it")
 
