@@ -1,0 +1,34 @@
+/* promises.h - what every stage of a conf promises, asked once, and how stages find each other by what they read and
+ * write. */
+#ifndef WEIR_PROMISES_H
+#define WEIR_PROMISES_H
+#include "conf.h"
+
+struct weir_promised_stage {
+    const struct weir_conf_stage *conf;
+    const char *plugin;
+    bool known; /* false: no promise(), or not loaded */
+    struct weir_promise promise;
+};
+struct weir_promised {
+    const struct weir_conf_pipeline *conf;
+    struct weir_promised_stage *stages;
+    uint32_t n;
+};
+struct weir_promises {
+    struct weir_promised *pipelines;
+    uint32_t n;
+};
+
+int weir_promises_ask(struct weir_promises *, const struct weir_conf *); /* -1: no memory */
+void weir_promises_free(struct weir_promises *);
+static inline bool weir_promises_has(const struct weir_promised_stage *s, uint32_t flag)
+{
+    return s->known && (s->promise.flags & flag);
+}
+bool weir_promised_writes(const struct weir_promised *, const char *stream);
+/* A stage that reads "call:x" asks; a source that reads it is who answers. */
+bool weir_promised_calls(const struct weir_promised *, uint32_t stage);
+/* "a ▸ b ▸ c" */
+void weir_promised_chain(const struct weir_promised *, FILE *);
+#endif

@@ -1,0 +1,299 @@
+/* verdict.c - what a pipeline guarantees, from the promises of its stages.
+ *
+ * A source's ticket resolves at the first stage that answers early, else at the last one: that is the *settler* of its
+ * events. What lies behind an early answer has nobody waiting for it any more: if the process dies then, it is gone,
+ * unless a source somewhere publishes again what is missing. */
+#include "verdict.h"
+#include "promises.h"
+#include <string.h>
+
+enum { NONE = -1 };
+struct judged {
+    const struct weir_promised *p;
+    const struct weir_promises *all;
+    int unknown; /* first stage without promise */
+    int settler; /* stage at which the source's events are settled */
+};
+
+static bool has(const struct judged *j, int stage, uint32_t flag)
+{
+    return weir_promises_has(&j->p->stages[stage], flag);
+}
+
+static const char *name(const struct judged *j, int stage)
+{
+    return j->p->stages[stage].conf->name;
+}
+
+static bool early(const struct judged *j)
+{
+    return j->settler >= 0 && j->settler + 1 < (int)j->p->n;
+}
+
+static bool settles(const struct judged *j, int stage)
+{
+    return stage > 0 && (stage + 1 == (int)j->p->n || has(j, stage, WEIR_ANSWERS_EARLY));
+}
+
+/* It settles events, and its OK does not mean durable. */
+static bool vague(const struct judged *j, int stage)
+{
+    return settles(j, stage) && j->p->stages[stage].known && !has(j, stage, WEIR_DURABLE_ON_OK);
+}
+
+static bool any(const struct judged *j, bool (*is)(const struct judged *, int))
+{
+    for (int k = 0; k < (int)j->p->n; k++)
+        if (is(j, k)) return true;
+    return false;
+}
+
+static struct judged judge(const struct weir_promises *all, const struct weir_promised *p)
+{
+    struct judged j = {p, all, NONE, (int)p->n - 1};
+    for (int k = (int)p->n - 1; k >= 0; k--) {
+        if (!p->stages[k].known) j.unknown = k;
+        if (settles(&j, k)) j.settler = k;
+    }
+    return j;
+}
+
+/* ---- who repairs */
+
+/* A repair is worth its name when what the repairing pipeline settles is durable and really goes to that stream. */
+static bool sound(const struct judged *j, const char *stream)
+{
+    return j->unknown == NONE && !any(j, vague) && !early(j) && j->p->n > 1 && weir_promised_writes(j->p, stream);
+}
+
+static const struct weir_promised *repairer(const struct weir_promises *all, const char *stream, bool want_sound)
+{
+    for (uint32_t i = 0; *stream && i < all->n; i++) {
+        struct judged j = judge(all, &all->pipelines[i]);
+        if (j.p->n == 0 || !has(&j, 0, WEIR_REPAIRS)) continue;
+        if (strcmp(j.p->stages[0].promise.repairs, stream) != 0) continue;
+        if (!want_sound || sound(&j, stream)) return j.p;
+    }
+    return NULL;
+}
+
+/* Is what stage k writes lost in a crash after the early answer? */
+static bool in_window(const struct judged *j, int k)
+{
+    if (!early(j) || k <= j->settler || vague(j, k)) return false; /* vague: a loss of its own, repaired or not */
+    const char *stream = j->p->stages[k].promise.writes;
+    if (!*stream) return k + 1 == (int)j->p->n; /* passing on is no loss of its own; an end that names nothing is */
+    return !repairer(j->all, stream, true);
+}
+
+static bool has_window(const struct judged *j)
+{
+    return any(j, vague) || any(j, in_window);
+}
+
+/* ---- sentences */
+
+static void put_once(const struct judged *j, int stage, FILE *out)
+{
+    if (!has(j, stage, WEIR_ONCE_BY_KEY)) return;
+    const char *key = j->p->stages[stage].promise.key;
+    fprintf(out, *key ? ", made once by (%s)" : ", made once%s", key);
+}
+
+static void put_after(const struct judged *j, FILE *out)
+{
+    int last = (int)j->p->n - 1;
+    fprintf(out, "; `%s` has it after that answer, %s", name(j, last),
+            has_window(j) ? "at-most-once" : "at-least-once");
+    put_once(j, last, out);
+}
+
+static void put_guarantee(const struct judged *j, FILE *out)
+{
+    fputs("  guarantee: ", out);
+    if (j->p->n < 2) {
+        fputs("none: a pipeline needs a source and a stage that settles its events\n", out);
+        return;
+    }
+    if (j->unknown != NONE) {
+        fprintf(out, "unknown: `%s` (plugin %s) makes no promise\n", name(j, j->unknown),
+                j->p->stages[j->unknown].plugin);
+        return;
+    }
+    if (!has(j, j->settler, WEIR_DURABLE_ON_OK)) {
+        fprintf(out, "%s`%s`, which says OK before an event is durable",
+                has(j, 0, WEIR_REPLAYS) ? "at-least-once only as far as " : "none beyond ", name(j, j->settler));
+    } else {
+        fputs(has(j, 0, WEIR_REPLAYS) ? "at-least-once" : "answered only when durable", out);
+        if (early(j)) fprintf(out, " at `%s`", name(j, j->settler));
+        put_once(j, j->settler, out);
+    }
+    if (early(j)) put_after(j, out);
+    fputc('\n', out);
+}
+
+static const char *stream_of(const struct judged *j, int stage, char text[160])
+{
+    const char *writes = j->p->stages[stage].promise.writes;
+    if (*writes)
+        snprintf(text, 160, "%s", writes);
+    else
+        snprintf(text, 160, "what `%.100s` does", name(j, stage));
+    return text;
+}
+
+static void put_vague(const struct judged *j, int stage, char *text, size_t size)
+{
+    char stream[160];
+    snprintf(text, size, "%s: `%s` says OK before an event is durable; a crash loses what it still held",
+             stream_of(j, stage, stream), name(j, stage));
+}
+
+static void put_early(const struct judged *j, int stage, char *text, size_t size)
+{
+    char stream[160];
+    const struct weir_promised *claims = repairer(j->all, stream_of(j, stage, stream), false);
+    snprintf(text, size, "%s: what `%s` has answered and `%s` has not yet made durable is lost in a crash; %s%s%s",
+             stream, name(j, j->settler), name(j, stage), claims ? "`" : "nothing repairs it",
+             claims ? claims->conf->name : "",
+             claims ? "` claims to repair it, but does not itself write it there durably" : "");
+}
+
+/* The windows, then what would be one but is repaired. */
+static void put_windows(const struct judged *j, FILE *out)
+{
+    char text[1024];
+    int n = 0;
+    fputs("  loss window: ", out);
+    for (int k = 0; k < (int)j->p->n; k++) {
+        if (vague(j, k))
+            put_vague(j, k, text, sizeof(text));
+        else if (in_window(j, k))
+            put_early(j, k, text, sizeof(text));
+        else
+            continue;
+        fprintf(out, "%s%s", n++ ? "\n               " : "", text);
+    }
+    if (n == 0) fputs(j->unknown != NONE || j->p->n < 2 ? "unknown" : "none", out);
+    for (int k = j->settler + 1; n == 0 && k < (int)j->p->n; k++) {
+        const char *stream = j->p->stages[k].promise.writes;
+        const struct weir_promised *by = repairer(j->all, stream, true);
+        if (by) fprintf(out, ", `%s` repairs %s", by->conf->name, stream);
+    }
+    fputc('\n', out);
+}
+
+/* ---- joins */
+
+static void put_peers(const struct judged *j, const char *verb, const char *stream, bool writers, FILE *out)
+{
+    int n = 0;
+    for (uint32_t i = 0; i < j->all->n; i++) {
+        const struct weir_promised *p = &j->all->pipelines[i];
+        bool match =
+            writers ? weir_promised_writes(p, stream) : p->n > 0 && strcmp(p->stages[0].promise.reads, stream) == 0;
+        if (!match || p == j->p) continue;
+        fputs(n++ ? "," : verb, out);
+        fprintf(out, " `%s`", p->conf->name);
+        struct judged other = judge(j->all, p);
+        if (writers && has_window(&other)) fputs(" with a loss window", out);
+    }
+    if (n) fputc(')', out);
+}
+
+static void put_streams(const struct judged *j, FILE *out)
+{
+    for (uint32_t k = 0; k < j->p->n; k++) {
+        const struct weir_promise *s = &j->p->stages[k].promise;
+        if (*s->reads) {
+            bool calls = weir_promised_calls(j->p, k);
+            fprintf(out, "  %s: %s", calls ? "calls" : "reads", s->reads);
+            put_peers(j, calls ? " (served by" : " (written by", s->reads, !calls, out);
+            fputc('\n', out);
+        }
+        if (*s->writes) {
+            fprintf(out, "  writes: %s", s->writes);
+            put_peers(j, " (read by", s->writes, false, out);
+            fputc('\n', out);
+        }
+    }
+}
+
+/* ---- errors */
+
+static void add_error(const struct judged *j, int stage, struct weir_errors *errs, const char *text)
+{
+    const struct weir_conf_stage *s = j->p->stages[stage].conf;
+    weir_errors_add(errs, s->file, s->line, "%s: %s", s->name, text);
+}
+
+/* A refusal cannot take back what an earlier stage has done to the world: the event is answered "no" and the effect
+ * stays. */
+static void refuse_late_refusals(const struct judged *j, struct weir_errors *errs)
+{
+    char text[512];
+    int effect = NONE;
+    for (int k = 0; k < (int)j->p->n; k++) {
+        if (effect != NONE && has(j, k, WEIR_MAY_REFUSE)) {
+            snprintf(text, sizeof(text),
+                     "may refuse an event after `%s` has had an effect that a refusal cannot undo; move it before `%s`",
+                     name(j, effect), name(j, effect));
+            add_error(j, k, errs, text);
+        }
+        if (effect == NONE && has(j, k, WEIR_EFFECT)) effect = k;
+    }
+}
+
+/* One stage of a pipeline that must not lose anything. */
+static void demand_of(const struct judged *j, int stage, struct weir_errors *errs)
+{
+    char what[1024], text[1400], stream[160];
+    if (!j->p->stages[stage].known) {
+        snprintf(text, sizeof(text),
+                 "plugin %s makes no promise, so nothing is known of what it does to events; give it a promise() or "
+                 "take the stage out",
+                 j->p->stages[stage].plugin);
+        add_error(j, stage, errs, text);
+    }
+    if (vague(j, stage)) {
+        put_vague(j, stage, what, sizeof(what));
+        snprintf(text, sizeof(text), "loss window on %s; settle events by a stage that is durable when it says OK",
+                 what);
+        add_error(j, stage, errs, text);
+    }
+    if (in_window(j, stage)) {
+        put_early(j, stage, what, sizeof(what));
+        snprintf(text, sizeof(text), "loss window on %s; add a pipeline whose source repairs %s to the confs given",
+                 what, stream_of(j, stage, stream));
+        add_error(j, j->settler, errs, text);
+    }
+}
+
+static void demand_no_loss(const struct judged *j, struct weir_errors *errs)
+{
+    for (int k = 0; k < (int)j->p->n; k++) demand_of(j, k, errs);
+}
+
+int weir_verdict(const struct weir_conf *conf, bool strict, FILE *out, struct weir_errors *errs)
+{
+    struct weir_promises all;
+    int windows = 0;
+    if (weir_promises_ask(&all, conf) != 0) {
+        weir_errors_add(errs, NULL, 0, "out of memory");
+        return 0;
+    }
+    for (uint32_t i = 0; i < all.n; i++) {
+        struct judged j = judge(&all, &all.pipelines[i]);
+        fprintf(out, "%s%s (%s:%d): ", i ? "\n" : "", j.p->conf->name, j.p->conf->file, j.p->conf->line);
+        weir_promised_chain(j.p, out);
+        fputc('\n', out);
+        put_streams(&j, out);
+        put_guarantee(&j, out);
+        put_windows(&j, out);
+        windows += has_window(&j) || j.unknown != NONE;
+        refuse_late_refusals(&j, errs);
+        if (strict || j.p->conf->require_no_loss) demand_no_loss(&j, errs);
+    }
+    weir_promises_free(&all);
+    return windows;
+}

@@ -1,0 +1,363 @@
+/* test_verdict.c - verdicts and graphs of confs made of plugins that exist only here: the host can know them by their
+ * promises alone. */
+#include "verdict.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- plugins: each promises what its cfg says, which is a struct weir_promise */
+
+static void say_cfg(const void *cfg, struct weir_promise *p)
+{
+    uint32_t size = p->size;
+    *p = *(const struct weir_promise *)cfg;
+    p->size = size;
+}
+static const struct weir_plugin promising = {
+    .name = "promising", .cfg_size = sizeof(struct weir_promise), .promise = say_cfg};
+static const struct weir_plugin silent = {.name = "silent"};
+static const struct weir_loaded with_promise = {&promising, ""}, without = {&silent, ""};
+
+static struct weir_promise
+    web = {.reads = "http:0.0.0.0:80"},
+    replaying = {.flags = WEIR_REPLAYS, .reads = "log:orders"},
+    durable = {.flags = WEIR_DURABLE_ON_OK, .writes = "table:x"},
+    once = {.flags = WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY, .key = "epoch, seq", .writes = "table:orders"},
+    loose = {.flags = 0}, refusing = {.flags = WEIR_MAY_REFUSE},
+    asking = {.flags = WEIR_EFFECT | WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY | WEIR_MAY_REFUSE | WEIR_ANSWERS_EARLY,
+              .key = "id",
+              .reads = "call:ledger"},
+    publishing = {.flags = WEIR_DURABLE_ON_OK, .writes = "log:orders"}, loose_publishing = {.writes = "log:orders"},
+    repairing = {.flags = WEIR_REPLAYS | WEIR_REPAIRS, .reads = "ledger:main", .repairs = "log:orders"},
+    serving = {.reads = "call:ledger"},
+    ledger = {.flags = WEIR_EFFECT | WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY | WEIR_MAY_REFUSE,
+              .key = "id",
+              .writes = "ledger:main"};
+
+/* ---- confs by hand */
+
+static struct weir_conf_stage stages[32];
+static struct weir_conf_pipeline pipelines[8];
+static struct weir_conf conf;
+static uint32_t n_stages;
+static char *said, *errors_said;
+
+static int begin(void **state)
+{
+    (void)state;
+    memset(pipelines, 0, sizeof(pipelines));
+    conf = (struct weir_conf){.pipelines = pipelines};
+    n_stages = 0;
+    said = errors_said = NULL;
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    free(said);
+    free(errors_said);
+    return 0;
+}
+
+static void pipeline(const char *name)
+{
+    int line = 100 * ((int)conf.n_pipelines + 1);
+    pipelines[conf.n_pipelines++] =
+        (struct weir_conf_pipeline){.name = name, .file = "t.conf", .line = line, .stages = &stages[n_stages]};
+}
+
+/* A NULL promise: a plugin that makes none. Its line is the pipeline's plus 1, 2, ... */
+static void stage(const char *name, struct weir_promise *promise)
+{
+    struct weir_conf_pipeline *p = &pipelines[conf.n_pipelines - 1];
+    stages[n_stages++] = (struct weir_conf_stage){name, promise ? &with_promise : &without, promise, "t.conf",
+                                                  p->line + (int)++p->n_stages};
+}
+
+static int verdict(bool strict)
+{
+    struct weir_errors errs = {0};
+    size_t n = 0, m = 0;
+    free(said);
+    free(errors_said);
+    FILE *out = open_memstream(&said, &n), *err = open_memstream(&errors_said, &m);
+    assert_non_null(out);
+    assert_non_null(err);
+    int windows = weir_verdict(&conf, strict, out, &errs);
+    weir_errors_print(&errs, err);
+    fclose(out);
+    fclose(err);
+    weir_errors_free(&errs);
+    return windows;
+}
+
+static void has_line(const char *text, const char *line)
+{
+    if (!strstr(text, line)) fail_msg("\"%s\" is not in:\n%s", line, text);
+}
+
+/* ---- what is promised */
+
+static void replayed_and_made_once(void **state)
+{
+    (void)state;
+    pipeline("record");
+    stage("in", &replaying);
+    stage("sink", &once);
+    assert_int_equal(verdict(true), 0);
+    assert_string_equal(said, "record (t.conf:100): in ▸ sink\n"
+                              "  reads: log:orders\n"
+                              "  writes: table:orders\n"
+                              "  guarantee: at-least-once, made once by (epoch, seq)\n"
+                              "  loss window: none\n");
+    assert_string_equal(errors_said, "");
+}
+
+static void answered_when_durable(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("limit", &refusing);
+    stage("sink", &durable);
+    assert_int_equal(verdict(true), 0);
+    has_line(said, "guarantee: answered only when durable\n");
+    has_line(said, "loss window: none\n");
+}
+
+static void ok_before_durable(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("in", &replaying);
+    stage("print", &loose);
+    assert_int_equal(verdict(false), 1);
+    assert_string_equal(errors_said, "");
+    has_line(said, "guarantee: at-least-once only as far as `print`, which says OK before an event is durable\n");
+    has_line(said, "loss window: what `print` does: `print` says OK before an event is durable; a crash loses");
+    assert_int_equal(verdict(true), 1);
+    has_line(errors_said, "t.conf:102: print: loss window on what `print` does");
+    has_line(errors_said, "settle events by a stage that is durable when it says OK");
+}
+
+static void no_promise_is_never_safe(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("in", &replaying);
+    stage("odd", NULL);
+    stage("sink", &once);
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "guarantee: unknown: `odd` (plugin silent) makes no promise\n");
+    has_line(said, "loss window: unknown\n");
+    assert_int_equal(verdict(true), 1);
+    has_line(errors_said, "t.conf:102: odd: plugin silent makes no promise");
+}
+
+/* ---- early answers and who repairs what they may lose */
+
+static void take_orders(struct weir_promise *sink)
+{
+    pipeline("orders");
+    stage("web", &web);
+    stage("ask", &asking);
+    stage("publish", sink);
+}
+
+static void relay(struct weir_promise *sink)
+{
+    pipeline("relay");
+    stage("missing", &repairing);
+    stage("publish", sink);
+}
+
+static void early_answer_alone(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "guarantee: answered only when durable at `ask`, made once by (id); `publish` has it after that "
+                   "answer, at-most-once\n");
+    has_line(said,
+             "loss window: log:orders: what `ask` has answered and `publish` has not yet made durable is lost in a "
+             "crash; nothing repairs it\n");
+    assert_string_equal(errors_said, "");
+    assert_int_equal(verdict(true), 1);
+    has_line(errors_said, "t.conf:102: ask: loss window on log:orders");
+    has_line(errors_said, "add a pipeline whose source repairs log:orders to the confs given");
+}
+
+static void early_answer_repaired(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    relay(&publishing);
+    assert_int_equal(verdict(true), 0);
+    has_line(said, "`publish` has it after that answer, at-least-once\n");
+    has_line(said, "loss window: none, `relay` repairs log:orders\n");
+    assert_string_equal(errors_said, "");
+}
+
+static void a_repair_must_hold(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    relay(&durable); /* writes somewhere else */
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "`relay` claims to repair it, but does not itself write it there durably");
+    end(state);
+    begin(state);
+    take_orders(&publishing);
+    relay(&loose_publishing); /* not durable */
+    assert_int_equal(verdict(false), 2);
+}
+
+/* Whoever confirms too early hides the loss from the one who repairs. */
+static void repair_does_not_help_a_sink_that_lies(void **state)
+{
+    (void)state;
+    take_orders(&loose_publishing);
+    relay(&publishing);
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "loss window: log:orders: `publish` says OK before an event is durable");
+}
+
+static void require_is_strict_for_one(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    pipelines[0].require_no_loss = true;
+    pipeline("print");
+    stage("in", &replaying);
+    stage("print", &loose);
+    assert_int_equal(verdict(false), 2);
+    has_line(errors_said, "t.conf:102: ask:");
+    assert_null(strstr(errors_said, "print:"));
+}
+
+static void refusal_after_an_effect(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("ask", &asking);
+    stage("limit", &refusing);
+    stage("publish", &publishing);
+    relay(&publishing);
+    verdict(false);
+    assert_string_equal(errors_said,
+                        "t.conf:103: limit: may refuse an event after `ask` has had an effect that a refusal "
+                        "cannot undo; move it before `ask`\n");
+}
+
+static void joins_by_name(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    pipeline("ledger");
+    stage("calls", &serving);
+    stage("ledger", &ledger);
+    pipeline("record");
+    stage("in", &replaying);
+    stage("sink", &once);
+    verdict(false);
+    has_line(said, "  calls: call:ledger (served by `ledger`)\n  writes: log:orders (read by `record`)\n");
+    has_line(said, "  reads: log:orders (written by `orders` with a loss window)\n");
+}
+
+static void odd_confs(void **state)
+{
+    (void)state;
+    pipeline("empty");
+    pipeline("alone");
+    stage("in", &replaying);
+    verdict(false);
+    has_line(said, "guarantee: none: a pipeline needs a source and a stage that settles its events\n");
+    stages[0].cfg = NULL; /* invalid: an error was reported before */
+    stages[0].loaded = NULL;
+    verdict(true);
+}
+
+/* ---- graphs */
+
+static const char *graph(enum weir_graph_form form)
+{
+    size_t n = 0;
+    free(said);
+    FILE *out = open_memstream(&said, &n);
+    assert_non_null(out);
+    weir_graph(&conf, form, out);
+    fclose(out);
+    return said;
+}
+
+static void graphs(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    pipeline("led\"g<er\\");
+    stage("calls", &serving);
+    stage("ledger", &ledger);
+    assert_string_equal(graph(WEIR_GRAPH_TEXT), "orders: web ▸ ask ▸ publish\n"
+                                                "led\"g<er\\: calls ▸ ledger\n"
+                                                "\n"
+                                                "http:0.0.0.0:80 → orders/web\n"
+                                                "orders/ask ⇢ call:ledger ⇢ led\"g<er\\/calls\n"
+                                                "orders/publish → log:orders\n"
+                                                "led\"g<er\\/ledger → ledger:main\n");
+    assert_string_equal(graph(WEIR_GRAPH_MERMAID), "graph LR\n"
+                                                   "  subgraph p0[\"orders\"]\n"
+                                                   "    direction LR\n"
+                                                   "    p0s0[\"web\"]\n"
+                                                   "    p0s1[\"ask\"]\n"
+                                                   "    p0s0 --> p0s1\n"
+                                                   "    p0s2[\"publish\"]\n"
+                                                   "    p0s1 -.-> p0s2\n"
+                                                   "  end\n"
+                                                   "  subgraph p1[\"led#34;g#60;er#92;\"]\n"
+                                                   "    direction LR\n"
+                                                   "    p1s0[\"calls\"]\n"
+                                                   "    p1s1[\"ledger\"]\n"
+                                                   "    p1s0 --> p1s1\n"
+                                                   "  end\n"
+                                                   "  x0([\"http:0.0.0.0:80\"])\n"
+                                                   "  x1([\"call:ledger\"])\n"
+                                                   "  x2([\"log:orders\"])\n"
+                                                   "  x3([\"ledger:main\"])\n"
+                                                   "  x0 --> p0s0\n"
+                                                   "  p0s1 -. call .-> x1\n"
+                                                   "  p0s2 --> x2\n"
+                                                   "  x1 -. call .-> p1s0\n"
+                                                   "  p1s1 --> x3\n");
+    graph(WEIR_GRAPH_DOT);
+    has_line(said, "digraph weir {\n");
+    has_line(said, "label=\"led\\\"g<er\\\\\";\n");
+    has_line(said, "p0s1 -> p0s2 [style=dashed];\n");
+    has_line(said, "p0s1 -> x1 [style=dotted];\n");
+    has_line(said, "x1 -> p1s0 [style=dotted];\n");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(replayed_and_made_once),
+        TEST(answered_when_durable),
+        TEST(ok_before_durable),
+        TEST(no_promise_is_never_safe),
+        TEST(early_answer_alone),
+        TEST(early_answer_repaired),
+        TEST(a_repair_must_hold),
+        TEST(repair_does_not_help_a_sink_that_lies),
+        TEST(require_is_strict_for_one),
+        TEST(refusal_after_an_effect),
+        TEST(joins_by_name),
+        TEST(odd_confs),
+        TEST(graphs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
