@@ -42,12 +42,12 @@ const char *weir_options_type(const struct weir_opt *opt)
         [WEIR_SIZE] = "a size",
         [WEIR_DURATION] = "a duration",
         [WEIR_STRING] = "a string",
-        [WEIR_ENUM] = "one of",
-        [WEIR_FIELD] = "the path of a field",
+        [WEIR_ENUM] = "a word",
+        [WEIR_FIELD] = "a field",
         [WEIR_MESSAGE] = "a message type",
-        [WEIR_MAP] = "name=value list",
+        [WEIR_MAP] = "a list of \"name=value\"",
         [WEIR_LIST] = "a list",
-        [WEIR_GROUP] = "a group { ... }",
+        [WEIR_GROUP] = "a group",
     };
     return names[opt->type];
 }

@@ -1,0 +1,85 @@
+/* describe_markdown.c - the same tables as a reference in Markdown: of a plugin, and of the host's own keys. */
+#include "conf_host.h"
+#include "describe_impl.h"
+#include <string.h>
+
+enum { PATH = 256 };
+
+/* "|" would end the cell. */
+static void print_cell(const char *text, FILE *out)
+{
+    for (; *text; text++) {
+        if (*text == '|') fputc('\\', out);
+        fputc(*text == '\n' ? ' ' : *text, out);
+    }
+}
+
+static void print_row(const struct weir_opt *o, const char *path, FILE *out)
+{
+    char text[WEIR_PHRASE];
+    fprintf(out, "| `%s` | ", path);
+    print_cell(weir_phrase_type(o, text), out);
+    fputs(" | ", out);
+    print_cell(weir_phrase_bounds(o, text), out);
+    fputs(" | ", out);
+    weir_phrase_default(o, text);
+    print_cell(strncmp(text, "default ", 8) == 0 ? text + 8 : text, out);
+    fputs(" | ", out);
+    if (o->flags & WEIR_DEPRECATED) fputs("Deprecated. ", out);
+    print_cell(o->doc ? o->doc : "", out);
+    if (o->flags & WEIR_SECRET) fputs(" (secret: never shown)", out);
+    fputs(" |\n", out);
+}
+
+/* Entries of a list appear below it as list.NAME.option. */
+static void print_rows(const struct weir_opt *opts, const char *above, FILE *out)
+{
+    char path[PATH], below[PATH];
+    for (const struct weir_opt *o = opts; o && o->name; o++) {
+        int n = snprintf(path, sizeof path, "%s%s", above, o->name);
+        print_row(o, path, out);
+        if (n <= 0 || (size_t)n + 8 > sizeof below || !weir_phrase_sub(o)) continue;
+        snprintf(below, sizeof below, "%.240s.%s", path, o->type == WEIR_LIST ? "NAME." : "");
+        print_rows(weir_phrase_sub(o), below, out);
+    }
+}
+
+static void print_table(const struct weir_opt *opts, const char *what, FILE *out)
+{
+    fprintf(out, "| %s | takes | bounds | default | meaning |\n|---|---|---|---|---|\n", what);
+    print_rows(opts, "", out);
+}
+
+void weir_describe_host_keys(FILE *out)
+{
+    print_table(weir_host_options, "key", out);
+}
+
+static void print_metrics(const struct weir_plugin *plugin, FILE *out)
+{
+    char name[WEIR_PHRASE];
+    if (!plugin->metrics || !plugin->metrics->name) return;
+    fputs("\n| metric | labels | meaning |\n|---|---|---|\n", out);
+    for (const struct weir_metric *m = plugin->metrics; m->name; m++) {
+        fprintf(out, "| `%s` | ", weir_phrase_metric(plugin, m, name));
+        for (const char *const *label = m->labels; label && *label; label++)
+            fprintf(out, "%s%s", label == m->labels ? "" : ", ", *label);
+        fputs(" | ", out);
+        print_cell(m->help ? m->help : "", out);
+        fputs(" |\n", out);
+    }
+}
+
+void weir_describe_markdown(const struct weir_plugin *plugin, FILE *out)
+{
+    fprintf(out, "### %s\n\n%s\n\n", plugin->name, plugin->doc ? plugin->doc : "");
+    if (plugin->opts && plugin->opts->name) print_table(plugin->opts, "option", out);
+    for (const struct weir_outcome *o = plugin->outcomes; o && o->name; o++) {
+        if (o == plugin->outcomes && o[1].name) fputs("\n| outcome | meaning |\n|---|---|\n", out);
+        if (!*o->name) continue;
+        fprintf(out, "| `%s` | ", o->name);
+        print_cell(o->doc ? o->doc : "", out);
+        fputs(" |\n", out);
+    }
+    print_metrics(plugin, out);
+}
