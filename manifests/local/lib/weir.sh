@@ -13,8 +13,9 @@ weir_env() {
   export HTTP_LISTEN=127.0.0.1:$WEIR_HTTP_PORT WALLET_LISTEN=127.0.0.1:$WEIR_WALLET_PORT WALLET=127.0.0.1:$WEIR_WALLET_PORT
   export KAFKA_BROKERS KAFKA_USER KAFKA_PASSWORD
   KAFKA_BROKERS=$(kafka_brokers) KAFKA_PASSWORD=$(secret kafka-password)
-  export LEDGER_DB RECORD_DB CLICKHOUSE
-  LEDGER_DB=$(postgres_url weir) RECORD_DB=$(postgres_url weir) CLICKHOUSE=$(clickhouse_url)
+  export CLICKHOUSE WALLET_DB RELAY_DB RECORDER_DB
+  CLICKHOUSE=$(clickhouse_url)
+  WALLET_DB=$(weir_db wallet) RELAY_DB=$(weir_db relay) RECORDER_DB=$(weir_db recorder)
 }
 
 # weir_start NAME [CONF...]: without waiting; a host is ready when every stage has been ready once.
@@ -35,8 +36,18 @@ weir_ready() { curl -sf "http://127.0.0.1:$(weir_admin_port "$1")/readyz"; }
 weir_wait() { wait_until "$1" "${2:-30}" weir_ready "$1"; }
 weir_stop() { stop "$@"; }
 
-# weir_prepare: tables, views and the topic that the hosts expect. Safe to run again.
+# weir_db LOGIN: the database, as one of the logins that weir_prepare makes: wallet, relay, recorder, audit.
+weir_db() { echo "postgresql://$1@127.0.0.1:$WEIR_POSTGRES_PORT/weir"; }
+
+# weir_prepare: tables, views and the topic that the hosts expect; a login for each host, with the rights of its role and
+# no more. Safe to run again.
 weir_prepare() {
-  POSTGRES_URL=$(postgres_url weir) CLICKHOUSE=$(clickhouse_url) bash "$WEIR_ROOT/manifests/sql/apply"
+  bash "$WEIR_ROOT/manifests/sql/apply" --create-databases --ledger "$(postgres_url weir)" --recorder "$(postgres_url weir)" \
+    --clickhouse "$(clickhouse_url)"
+  local login
+  for login in wallet relay recorder audit; do
+    pg weir -c "do \$\$ begin create role $login login; exception when duplicate_object then null; end \$\$" \
+      -c "grant weir_$login to $login"
+  done 2>&1 | { grep -v 'is already a member' || true; }
   kafka_topic "$WEIR_TOPIC" 6
 }
