@@ -45,6 +45,7 @@ static void emit(struct self *self)
                                          .ts_ns = ctx->host->wall(ctx),
                                          .position = ++self->emitted };
     ctx->host->metric(ctx, EMITTED, NULL, 1);
+    if (self->emitted == 1) weir_log(ctx, WEIR_INFO, "first event");
     weir_forward(ctx, b);
 }
 

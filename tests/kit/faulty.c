@@ -1,9 +1,9 @@
 /* faulty.c - a sink that breaks one rule of the contract, the one its conf names. */
 #include <weir/plugin.h>
 
-enum fault { NONE, SETTLES_TWICE, RELEASES_UNSETTLED, KEEPS_BATCH, LEAVES_TIMER, FORWARDS_AT_THE_END };
+enum fault { NONE, SETTLES_TWICE, RELEASES_UNSETTLED, KEEPS_BATCH, LEAVES_TIMER, FORWARDS_AT_THE_END, NEVER_SETTLES, FATAL };
 static const char *const faults[] = { "none",         "settles-twice", "releases-unsettled", "keeps-batch",
-                                      "leaves-timer", "forwards-at-the-end", NULL };
+                                      "leaves-timer", "forwards-at-the-end", "never-settles", "fatal", NULL };
 struct cfg {
     int fault;
 };
@@ -25,6 +25,11 @@ static void push(struct weir_ctx *ctx, struct weir_batch *batch)
     struct self *self = ctx->self;
     if (cfg->fault == RELEASES_UNSETTLED) {
         ctx->host->release(ctx, batch);
+        return;
+    }
+    if (cfg->fault == NEVER_SETTLES) return;
+    if (cfg->fault == FATAL) {
+        ctx->host->settle_all(ctx, batch, WEIR_FATAL, "this can never work");
         return;
     }
     if (cfg->fault == FORWARDS_AT_THE_END) {

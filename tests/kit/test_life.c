@@ -1,0 +1,158 @@
+/* test_life.c - the weir binary from start to exit code: signals, drain, time-out, failure, errors at start. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct run { /* one weir process; its stderr comes through a pipe */
+    pid_t pid;
+    int err;
+    char conf[64];
+    char log[16384];
+    size_t n;
+};
+
+static void start(struct run *r, const char *conf)
+{
+    int fd[2];
+    *r = (struct run){ .pid = 0 };
+    snprintf(r->conf, sizeof r->conf, "/tmp/weir-life-XXXXXX");
+    int file = mkstemp(r->conf);
+    assert_true(file >= 0 && write(file, conf, strlen(conf)) == (ssize_t)strlen(conf));
+    close(file);
+    assert_int_equal(pipe(fd), 0);
+    r->pid = fork();
+    if (!r->pid) {
+        dup2(fd[1], 2);
+        close(fd[0]);
+        close(fd[1]);
+        execl(WEIR_BINARY, "weir", "run", r->conf, (char *)NULL);
+        _exit(127);
+    }
+    close(fd[1]);
+    r->err = fd[0];
+}
+
+/* Reads on until the text is there; false when the process closed its end first. */
+static bool says(struct run *r, const char *text)
+{
+    while (!strstr(r->log, text)) {
+        ssize_t got = r->n < sizeof r->log - 1 ? read(r->err, r->log + r->n, sizeof r->log - 1 - r->n) : 0;
+        if (got <= 0) return false;
+        r->n += (size_t)got;
+        r->log[r->n] = 0;
+    }
+    return true;
+}
+
+static int end(struct run *r)
+{
+    int status;
+    (void)says(r, "\x01"); /* never said: reads to the end */
+    close(r->err);
+    unlink(r->conf);
+    assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void a_counted_run_ends_by_itself(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { lanes = 2, stages = { clockwork = { every = \"1ms\", count = 20 }, faulty = {} } } }");
+    assert_int_equal(end(&r), 0);
+    assert_non_null(strstr(r.log, "stopped, exit code 0"));
+}
+
+static void sigterm_drains(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { stages = { clockwork = {}, faulty = {} } }\n"
+              "              b = { stages = { clockwork = {}, faulty = {} } } }");
+    assert_true(says(&r, "runs 2 pipelines"));
+    kill(r.pid, SIGTERM);
+    assert_int_equal(end(&r), 0);
+}
+
+static void a_drain_that_takes_too_long_says_what_was_left(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { drain_timeout = \"50ms\", stages = {\n"
+              "  clockwork = { every = \"1ms\", count = 3 }, faulty = { fault = \"never-settles\" } } } }");
+    assert_true(says(&r, "first event"));
+    kill(r.pid, SIGTERM);
+    assert_int_equal(end(&r), 1);
+    assert_non_null(strstr(r.log, "lane 0: stage clockwork was not drained in time ("));
+}
+
+static void a_fatal_event_stops_the_pipeline(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { stages = { clockwork = { every = \"1ms\" }, faulty = { fault = \"fatal\" } } } }");
+    assert_int_equal(end(&r), 3);
+    assert_non_null(strstr(r.log, "pipeline a stops: a.clockwork: this can never work"));
+}
+
+static void a_second_signal_leaves_at_once(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { drain_timeout = \"1h\", stages = {\n"
+              "  clockwork = { every = \"1ms\" }, faulty = { fault = \"never-settles\" } } } }");
+    assert_true(says(&r, "first event"));
+    kill(r.pid, SIGTERM);
+    assert_true(says(&r, "SIGTERM: draining"));
+    kill(r.pid, SIGINT);
+    assert_int_equal(end(&r), 1);
+}
+
+static void errors_at_start_name_their_place(void **state)
+{
+    struct run r;
+    char conf[256];
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof sa;
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(!bind(fd, (struct sockaddr *)&sa, n) && !listen(fd, 1) &&
+                !getsockname(fd, (struct sockaddr *)&sa, &n));
+    snprintf(conf, sizeof conf,
+             "admin = { listen = \"127.0.0.1:%d\" }\npipelines = { a = { stages = { clockwork = {}, faulty = {} } } }",
+             ntohs(sa.sin_port));
+    start(&r, conf);
+    assert_int_equal(end(&r), 2);
+    assert_non_null(strstr(r.log, "admin.listen: "));
+    assert_non_null(strstr(r.log, "in use"));
+    close(fd);
+    start(&r, "pipelines = { a = { stages = { nonesuch = {}, faulty = {} } } }");
+    assert_int_equal(end(&r), 2);
+    assert_non_null(strstr(r.log, ":1: "));
+    assert_non_null(strstr(r.log, "plugin \"nonesuch\" was not found in"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_counted_run_ends_by_itself),
+        cmocka_unit_test(sigterm_drains),
+        cmocka_unit_test(a_drain_that_takes_too_long_says_what_was_left),
+        cmocka_unit_test(a_fatal_event_stops_the_pipeline),
+        cmocka_unit_test(a_second_signal_leaves_at_once),
+        cmocka_unit_test(errors_at_start_name_their_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
