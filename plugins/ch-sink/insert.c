@@ -1,0 +1,288 @@
+/* insert.c - blocks on their way: made of one partition's events, sent until the server has them, split to find the row
+ * that it refuses. A block that may have arrived is sent again byte for byte under its token, so that the server knows
+ * it. Trap: a token seen with other rows silently drops the new ones, so it holds the hash of the bytes. */
+#include "answer.h"
+#include "sink.h"
+#include <stdio.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static void on_answer(struct http_call *call);
+
+void block_free(struct block *b)
+{
+    buf_free(&b->body);
+    buf_free(&b->call.reply);
+    free(b->entries);
+    free(b->url);
+    free(b);
+}
+
+static void settle_block(struct block *b, enum weir_status status, const char *why)
+{
+    for (uint32_t i = 0; i < b->n; i++) rows_settle(b->sink, b->entries[i], status, why);
+    block_free(b);
+}
+
+static void put_first(struct block *b)
+{
+    b->next = b->part->ready;
+    b->part->ready = b;
+}
+
+/* ---- making */
+
+static void quote(struct buf *to, bool *ok, const char *name, size_t n)
+{
+    *ok = *ok && buf_put(to, "`", 1);
+    for (size_t i = 0; *ok && i < n; i++) {
+        if (name[i] == '`' || name[i] == '\\') *ok = buf_put(to, "\\", 1);
+        *ok = *ok && buf_put(to, name + i, 1);
+    }
+    *ok = *ok && buf_put(to, "`", 1);
+}
+
+/* INSERT INTO `db`.`table` (`a`, `b`) FORMAT Native */
+static bool statement(const struct sink *s, struct buf *sql)
+{
+    bool ok = buf_put(sql, "INSERT INTO ", 12);
+    quote(sql, &ok, (const char *)s->cfg->database.p, s->cfg->database.n);
+    ok = ok && buf_put(sql, ".", 1);
+    quote(sql, &ok, (const char *)s->cfg->table.p, s->cfg->table.n);
+    for (uint32_t i = 0; i < s->layout->plan->n; i++) {
+        const char *name = s->layout->plan->v[i].name;
+        ok = ok && buf_put(sql, i ? ", " : " (", 2);
+        quote(sql, &ok, name, strlen(name));
+    }
+    return ok && buf_put(sql, ") FORMAT Native", 15);
+}
+
+static bool make_url(struct sink *s, struct block *b)
+{
+    char token[512];
+    struct buf sql = {NULL, 0, 0};
+    XXH128_hash_t h = XXH3_128bits(b->body.p, b->body.n);
+    snprintf(token, sizeof(token), "%.100s/%.100s:%.100s:%u:%llu-%llu:%016llx%016llx", s->ctx->pipeline, s->ctx->stage,
+             s->name, b->part->id, (unsigned long long)b->entries[0].ev->position,
+             (unsigned long long)b->entries[b->n - 1].ev->position, (unsigned long long)h.high64,
+             (unsigned long long)h.low64);
+    free(b->url);
+    b->url = strdup(s->base);
+    bool ok = b->url && statement(s, &sql) && url_add(&b->url, "query", (const char *)sql.p, sql.n);
+    buf_free(&sql);
+    if (s->table.async_insert) ok = ok && url_add(&b->url, "async_insert", "0", 1);
+    if (s->table.deduplicate_insert)
+        ok = ok && url_add(&b->url, "deduplicate_insert", "enable", 6);
+    else if (s->table.insert_deduplicate)
+        ok = ok && url_add(&b->url, "insert_deduplicate", "1", 1);
+    if (s->table.token) ok = ok && url_add(&b->url, "insert_deduplication_token", token, strlen(token));
+    return ok;
+}
+
+/* Decodes the entries; those that cannot be decoded are rejected and leave the block. */
+static bool gather(struct sink *s, struct block *b)
+{
+    uint32_t good = 0;
+    char err[WEIR_COLUMNS_ERR];
+    ch_block_clear(s->layout);
+    for (uint32_t i = 0; i < b->n; i++) {
+        enum weir_read r = ch_block_add(s->layout, b->entries[i].ev->value, err);
+        if (r == WEIR_READ_NO_MEMORY) {
+            memmove(b->entries + good, b->entries + i, (b->n - i) * sizeof(*b->entries));
+            b->n -= i - good;
+            return false;
+        }
+        if (r == WEIR_READ_OK)
+            b->entries[good++] = b->entries[i];
+        else
+            rows_settle(s, b->entries[i], WEIR_REJECT, err);
+    }
+    b->n = good;
+    return true;
+}
+
+/* False: there is nothing (left) to send, the block is gone. */
+static bool make(struct sink *s, struct block *b)
+{
+    bool ok = gather(s, b);
+    if (ok && b->n == 0) {
+        block_free(b);
+        return false;
+    }
+    if (ok && ch_block_finish(s->layout, &b->body) && make_url(s, b)) return true;
+    settle_block(b, WEIR_RETRY, "no memory");
+    return false;
+}
+
+/* ---- sending */
+
+static void send_block(struct sink *s, struct block *b)
+{
+    if (b->body.n == 0 && !make(s, b)) return;
+    b->call.done = on_answer;
+    if (!http_post(&s->http, &b->call, b->url, b->body.p, b->body.n)) {
+        settle_block(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "no memory");
+        return;
+    }
+    b->sent = true;
+    b->part->flight = b;
+    s->inflight++;
+}
+
+static void count(struct sink *s, const struct block *b, const char *result)
+{
+    const char *labels[] = {result};
+    s->ctx->host->metric(s->ctx, METRIC_INSERTS, labels, 1);
+    s->ctx->host->metric(s->ctx, METRIC_SECONDS, NULL, b->call.seconds);
+}
+
+static void stored(struct sink *s, struct block *b)
+{
+    count(s, b, "ok");
+    s->ctx->host->metric(s->ctx, METRIC_ROWS, NULL, (double)b->n);
+    s->ctx->host->metric(s->ctx, METRIC_BYTES, NULL, (double)b->body.n);
+    s->trouble[0] = '\0';
+    settle_block(b, WEIR_OK, NULL);
+}
+
+/* The same bytes later; or, with `again`, made anew from the events. */
+static void later(struct sink *s, struct block *b, bool again, const char *why)
+{
+    count(s, b, "retry");
+    s->ctx->host->metric(s->ctx, METRIC_RETRIES, NULL, 1);
+    snprintf(s->trouble, sizeof(s->trouble), "%s", why);
+    if (again) b->body.n = 0;
+    b->part->not_before = s->ctx->host->now(s->ctx) + state_backoff(s, b->tries++);
+    put_first(b);
+}
+
+/* The second half of b as a block of its own; NULL: no memory. */
+static struct block *split(struct block *b)
+{
+    struct block *half = calloc(1, sizeof(*half));
+    uint32_t n = b->n / 2;
+    if (half) half->entries = malloc((b->n - n) * sizeof(*half->entries));
+    if (!half || !half->entries) {
+        free(half);
+        return NULL;
+    }
+    memcpy(half->entries, b->entries + n, (b->n - n) * sizeof(*half->entries));
+    half->n = b->n - n;
+    half->sink = b->sink;
+    half->part = b->part;
+    b->n = n;
+    return half;
+}
+
+/* A row is at fault. Alone in its block it is asked for twice, as bytes may also break on the way. */
+static void bisect(struct sink *s, struct block *b, const char *why)
+{
+    count(s, b, "data-error");
+    b->body.n = 0;
+    if (b->n > 1) {
+        struct block *half = split(b);
+        if (half)
+            put_first(half);
+        else
+            b->part->not_before = s->ctx->host->now(s->ctx) + state_backoff(s, b->tries++);
+        put_first(b);
+    } else if (!b->suspect) {
+        b->suspect = true;
+        put_first(b);
+    } else {
+        settle_block(b, WEIR_REJECT, why);
+    }
+}
+
+static void on_answer(struct http_call *call)
+{
+    struct block *b = weir_container(call, struct block, call);
+    struct sink *s = b->sink;
+    char why[200];
+    b->part->flight = NULL;
+    s->inflight--;
+    switch (answer_of(call, why, sizeof(why))) {
+    case ANSWER_OK: stored(s, b); break;
+    case ANSWER_DATA: bisect(s, b, why); break;
+    case ANSWER_LATER: later(s, b, false, why); break;
+    case ANSWER_TABLE:
+        later(s, b, true, why);
+        state_probe(s, why);
+        break;
+    case ANSWER_AWAY:
+        later(s, b, false, why);
+        state_probe(s, why);
+        break;
+    }
+    insert_pump(s);
+}
+
+/* ---- whose turn it is */
+
+/* When a partition's next block may go: 0 at once, UINT64_MAX never as things are. */
+static uint64_t due(struct sink *s, const struct part *p, bool flush)
+{
+    if (p->flight || (!p->ready && p->n == 0)) return UINT64_MAX;
+    if (p->ready) return p->not_before;
+    if (flush || p->n >= (uint64_t)s->cfg->max_rows || p->bytes >= s->cfg->max_bytes) return p->not_before;
+    uint64_t linger = p->oldest_ns + s->cfg->linger;
+    return linger > p->not_before ? linger : p->not_before;
+}
+
+/* The next partition in turn that is due; else *wait = when one will be. */
+static struct part *next_part(struct sink *s, uint64_t now, uint64_t *wait)
+{
+    /* With the window spent nothing more will come until something is settled: lingering would only stall. */
+    bool flush = s->draining || s->ctx->host->room(s->ctx) == 0;
+    *wait = UINT64_MAX;
+    for (uint32_t i = 0; i < s->n_parts; i++) {
+        uint32_t at = (s->turn + i) % s->n_parts;
+        uint64_t when = due(s, s->parts[at], flush);
+        if (when <= now) {
+            s->turn = at + 1;
+            return s->parts[at];
+        }
+        if (when < *wait) *wait = when;
+    }
+    return NULL;
+}
+
+static struct block *next_block(struct sink *s, struct part *p)
+{
+    struct block *b = p->ready;
+    if (!b) return rows_take(s, p);
+    p->ready = b->next;
+    b->next = NULL;
+    return b;
+}
+
+void insert_pump(struct sink *s)
+{
+    uint64_t now = s->ctx->host->now(s->ctx), wait = UINT64_MAX;
+    while (s->ready && s->inflight < (uint64_t)s->cfg->inflight) {
+        struct part *p = next_part(s, now, &wait);
+        struct block *b = p ? next_block(s, p) : NULL;
+        if (p && !b) p->not_before = now + state_backoff(s, 0); /* no memory now */
+        if (!p) break;
+        if (b) send_block(s, b);
+    }
+    if (s->ready && wait != UINT64_MAX)
+        s->ctx->host->timer_arm(s->ctx, &s->pump_timer, wait > now ? wait - now : 0);
+    else
+        s->ctx->host->timer_stop(s->ctx, &s->pump_timer);
+    state_say(s);
+}
+
+void insert_close(struct sink *s)
+{
+    for (uint32_t i = 0; i < s->n_parts; i++) {
+        struct part *p = s->parts[i];
+        if (p->flight) settle_block(p->flight, WEIR_UNKNOWN, "closed before the server had answered");
+        p->flight = NULL;
+        while (p->ready) {
+            struct block *b = p->ready;
+            p->ready = b->next;
+            settle_block(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "closed before the server had it");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+/* sink.h - what the parts of ch-sink share: an event waits in its partition's queue (rows.c), becomes part of a block
+ * that is sent until it is settled (insert.c), while the server is watched over (state.c). */
+#ifndef CH_SINK_SINK_H
+#define CH_SINK_SINK_H
+#include "block.h"
+#include "http.h"
+#include "table.h"
+#include <weir/schema.h>
+
+struct tls {
+    struct weir_slice ca, cert, key;
+};
+struct cfg {
+    struct weir_slice url, database, table, username, password;
+    const struct weir_schema *event;
+    struct weir_list columns, key;
+    int unmapped; /* 0 ignore, 1 refuse */
+    int64_t max_rows, inflight;
+    uint64_t max_bytes, linger, timeout, connect_timeout;
+    bool fsync;
+    struct tls tls;
+};
+
+enum { METRIC_INSERTS, METRIC_ROWS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
+
+struct held { /* a batch, until every event of it is settled */
+    struct weir_batch *batch;
+    uint32_t left;
+};
+struct entry {
+    struct weir_event *ev;
+    struct held *held;
+};
+struct part { /* one partition of the source: at most one block of it is on its way */
+    uint32_t id;
+    struct entry *fifo;
+    uint32_t head, n, cap; /* fifo[head .. head + n) */
+    uint64_t bytes;        /* of the values in it */
+    uint64_t oldest_ns;    /* when the first of them came */
+    uint64_t not_before;   /* back-off */
+    struct block *ready;   /* made or split blocks that go before new ones */
+    struct block *flight;
+};
+struct block {
+    struct sink *sink;
+    struct part *part;
+    struct block *next;
+    struct entry *entries;
+    uint32_t n;
+    struct buf body; /* empty: to be made (anew) from the entries. Else sent again byte for byte */
+    char *url;
+    uint32_t tries;
+    bool sent;
+    bool suspect; /* a single row that the server refused once */
+    struct http_call call;
+};
+struct sink {
+    struct weir_ctx *ctx;
+    const struct cfg *cfg;
+    struct http http;
+    char *name; /* "db.table" */
+    char *base; /* "http://host:8123/?" */
+    /* the server */
+    bool ready, was_ready, probing;
+    uint32_t tries;
+    char *probe_url;
+    struct http_call probe;
+    struct weir_timer probe_timer;
+    struct ch_table table;
+    struct ch_layout *layout;
+    char why[512], trouble[200]; /* why it is not ready; what the last INSERT complained of */
+    enum weir_state said;
+    char said_why[200];
+    uint64_t random;
+    /* the rows */
+    struct part **parts;
+    uint32_t n_parts, last_part, turn;
+    uint32_t inflight;
+    uint64_t waiting; /* events not settled */
+    struct weir_timer pump_timer;
+    bool draining;
+};
+
+/* rows.c */
+void rows_push(struct sink *, struct weir_batch *);
+void rows_settle(struct sink *, struct entry, enum weir_status, const char *why);
+struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all of it stays */
+void rows_close(struct sink *);
+
+/* insert.c */
+void insert_pump(struct sink *);
+void insert_close(struct sink *);
+void block_free(struct block *);
+
+/* state.c */
+int state_open(struct sink *, struct weir_err *);
+void state_probe(struct sink *, const char *why); /* stop sending until the server has described the table (again) */
+void state_say(struct sink *);
+void state_close(struct sink *);
+uint64_t state_backoff(struct sink *, uint32_t tries);
+/* "name=value&" with the value escaped, onto a malloc'ed text; false: no memory. */
+bool url_add(char **url, const char *name, const char *value, size_t n);
+#endif
