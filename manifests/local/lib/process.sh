@@ -60,7 +60,7 @@ wait_until() {
   local name=$1 end=$((SECONDS + $2)); shift 2
   until "$@" >/dev/null 2>&1; do
     if ! alive "$name"; then
-      echo "weir: $name ended at its start: $(log_since_start "$name" 2>/dev/null | grep -v '^[[:space:]]*$' | tail -n 1) ($LOGS/$name.log)" >&2
+      echo "weir: $name ended by itself, its last line: $(log_since_start "$name" 2>/dev/null | grep -v '^[[:space:]]*$' | tail -n 1) ($LOGS/$name.log)" >&2
       return 1
     elif [ $SECONDS -gt $end ]; then
       echo "weir: $name is not ready in time: $LOGS/$name.log" >&2
