@@ -1,0 +1,276 @@
+/* transaction.c - when the ledger asks its database what: one transaction of two pipelined round trips at a time on
+ * each connection, and what is done when one fails.
+ *
+ * A failure is definite when the pipeline's end (the sync) came back: the transaction is over, nothing is booked. It is
+ * open when the line was lost after COMMIT was sent: then the requests that wrote rows are their authors until a later
+ * look-up, under the shard's lock, has shown whether the rows are there. */
+#include "ledger.h"
+#include <stdio.h>
+#include <string.h>
+
+static const uint64_t setup_pause_ns = 500000000;
+
+/* ---- pipelines */
+
+static void script_start(struct link *link, enum step step)
+{
+    link->n_script = link->at = 0;
+    link->error = link->committed = false;
+    link->step = step;
+}
+
+static bool script_add(struct link *link, enum statement s, bool sent)
+{
+    link->script[link->n_script++] = (uint8_t)s;
+    return sent;
+}
+
+static bool script_send(struct link *link, enum statement s)
+{
+    return script_add(link, s, statement_send(link, s));
+}
+
+static void script_end(struct link *link, bool ok)
+{
+    weir_pg_flush(&link->pg, ok && PQpipelineSync(weir_pg_raw(&link->pg)) == 1);
+}
+
+void transaction_prepare(struct link *link)
+{
+    script_start(link, STEP_PREPARING);
+    bool ok = script_add(link, ST_META, statement_ask_meta(link));
+    for (int s = 0; s < N_PREPARED && ok; s++) ok = statement_prepare(link, (enum statement)s);
+    script_end(link, ok);
+}
+
+/* ---- one round */
+
+static void lock_pending(struct link *link)
+{
+    struct ledger *l = link->ledger;
+    link->publish_due = false;
+    for (uint32_t s = link->index; s < (uint32_t)l->cfg->shards; s += l->n_links)
+        if (published_pending(&l->published[s])) round_lock(&link->round, s);
+}
+
+void transaction_next(struct link *link)
+{
+    if (link->step != STEP_IDLE || link->paused || !weir_pg_is_ready(&link->pg)) return;
+    struct round *round = &link->round;
+    uint32_t limit = link->one_by_one ? 1 : round->cap;
+    round_clear(round);
+    while (round->n < limit && link->waiting) round_add(round, queue_take(link));
+    if (link->publish_due) lock_pending(link);
+    if (!round->n && !round->n_shards) return;
+    if (link->one_by_one) link->one_by_one--;
+    round_sort_shards(round);
+    link->started_ns = ctx_of(link)->host->now(ctx_of(link));
+    script_start(link, STEP_READING);
+    bool ok = true;
+    if (round->n_shards) ok = script_send(link, ST_BEGIN) && script_send(link, ST_LOCK) && script_send(link, ST_STATE);
+    if (ok && round->n_entries) ok = script_send(link, ST_ENTRIES);
+    if (ok && round->n_accounts) ok = script_send(link, ST_ACCOUNTS);
+    script_end(link, ok);
+}
+
+static void finish(struct link *link)
+{
+    struct ledger *l = link->ledger;
+    struct round *round = &link->round;
+    const struct weir_host *host = l->ctx->host;
+    for (uint32_t i = 0; i < round->n; i++)
+        if (!round->requests[i]->settled) reply_settle(l, round->requests[i]);
+    for (uint32_t i = 0; i < round->n; i++) request_done(l, round->requests[i]);
+    for (uint32_t i = 0; i < round->n_shards; i++) {
+        struct published *p = &l->published[round->shards[i].number];
+        if (round->shards[i].published > p->written) p->written = round->shards[i].published;
+    }
+    host->metric(l->ctx, METRIC_TRANSACTIONS, NULL, 1);
+    host->metric(l->ctx, METRIC_BATCH, NULL, round->n);
+    host->metric(l->ctx, METRIC_SECONDS, NULL, (double)(host->now(l->ctx) - link->started_ns) / 1e9);
+    round_clear(round);
+    link->step = STEP_IDLE;
+    if (*link->why) {
+        *link->why = 0;
+        ledger_report(l);
+    }
+    transaction_next(link);
+    ledger_check_drained(l);
+}
+
+static bool published_moves(const struct link *link)
+{
+    for (uint32_t i = 0; i < link->round.n_shards; i++)
+        if (published_pending(&link->ledger->published[link->round.shards[i].number])) return true;
+    return false;
+}
+
+static void write_and_commit(struct link *link)
+{
+    struct round *round = &link->round;
+    script_start(link, STEP_WRITING);
+    bool ok = true;
+    if (round->fresh) ok = script_send(link, ST_INSERT);
+    if (ok && round->created) ok = script_send(link, ST_OPEN);
+    if (ok && round->changed) ok = script_send(link, ST_BALANCES);
+    if (ok && (round->debits || published_moves(link))) ok = script_send(link, ST_SHARDS);
+    if (ok && round->debits && link->ledger->cfg->notify) ok = script_send(link, ST_NOTIFY);
+    if (ok) ok = script_send(link, ST_COMMIT);
+    /* The look-up under the lock has told which earlier rows exist; from here on only this COMMIT is open. */
+    for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
+    for (uint32_t i = 0; i < round->n_entries; i++)
+        if (round->entries[i].fresh) round->entries[i].first->author = true;
+    script_end(link, ok);
+}
+
+static void roll_back(struct link *link)
+{
+    script_start(link, STEP_ROLLING_BACK);
+    script_end(link, script_send(link, ST_ROLLBACK));
+}
+
+static void again_later(struct link *link)
+{
+    queue_again(link);
+    link->step = STEP_IDLE;
+    transaction_next(link);
+    ledger_check_drained(link->ledger);
+}
+
+/* The epoch was renewed under us, or the connections reach two ledgers: nothing remembered holds any more. */
+static void start_afresh(struct ledger *l)
+{
+    l->epoch = 0;
+    for (uint32_t i = 0; i < l->n_links; i++) {
+        struct link *link = &l->links[i];
+        if (link->step == STEP_DOWN) continue;
+        snprintf(link->why, sizeof link->why, "%s: the ledger's epoch changed; connecting again", link->pg.where);
+        weir_pg_again(&link->pg);
+        transaction_lost(link);
+    }
+    ledger_report(l);
+}
+
+static void decide_and_write(struct link *link)
+{
+    struct ledger *l = link->ledger;
+    struct round *round = &link->round;
+    if (round->n_shards && round->epoch != l->epoch) {
+        start_afresh(l);
+        return;
+    }
+    round->now_ns = l->ctx->host->now(l->ctx);
+    decide(round, ledger_batch_alloc);
+    if (!round->n_shards) { /* queries only: no transaction was begun */
+        finish(link);
+        return;
+    }
+    if (reply_reserve(l, round)) {
+        write_and_commit(link);
+        return;
+    }
+    snprintf(link->error_text, sizeof link->error_text, "out of memory");
+    link_pause(link, setup_pause_ns);
+    roll_back(link);
+}
+
+/* ---- failures */
+
+static const char *hint(const char *text)
+{
+    if (strncmp(text, "42P01", 5) == 0 || strncmp(text, "3F000", 5) == 0 || strncmp(text, "42703", 5) == 0)
+        return "; run manifests/sql/apply on this database";
+    if (strncmp(text, "42501", 5) == 0) return "; grant weir_wallet to this role";
+    return "";
+}
+
+static void say_why(struct link *link)
+{
+    snprintf(link->why, sizeof link->why, "postgresql %s: %s%s", link->pg.where, link->error_text,
+             hint(link->error_text));
+    ledger_report(link->ledger);
+}
+
+/* Not booked, and not because of somebody else in the way. */
+static void blame(struct link *link)
+{
+    struct round *round = &link->round;
+    weir_log(ctx_of(link), WEIR_ERROR, "postgresql %s refused a transaction of %u requests: %s", link->pg.where,
+             round->n, link->error_text);
+    if (link->error_class == WEIR_PG_DATA && round->n > 1) {
+        link->one_by_one = round->n; /* only the one at fault shall suffer */
+    } else if (link->error_class == WEIR_PG_DATA && round->n == 1 && !round->requests[0]->settled) {
+        round->requests[0]->answer = (struct answer){.outcome = INVALID, .why = link->error_text};
+        reply_settle(link->ledger, round->requests[0]);
+    } else {
+        link_pause(link, setup_pause_ns);
+        say_why(link);
+    }
+}
+
+static void failed(struct link *link)
+{
+    struct round *round = &link->round;
+    if (link->step == STEP_WRITING) /* while reading, an earlier COMMIT may still be open */
+        for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
+    bool rerun = link->error_class == WEIR_PG_CONFLICT || strncmp(link->error_text, "23505", 5) == 0;
+    if (rerun)
+        ctx_of(link)->host->metric(ctx_of(link), METRIC_RERUNS, NULL, 1);
+    else
+        blame(link);
+    PGTransactionStatusType status = PQtransactionStatus(weir_pg_raw(&link->pg));
+    if (status == PQTRANS_IDLE)
+        again_later(link);
+    else
+        roll_back(link);
+}
+
+static void prepared(struct link *link)
+{
+    struct ledger *l = link->ledger;
+    if (!link->error) {
+        *link->why = 0;
+        link->step = STEP_IDLE;
+        ledger_report(l);
+        transaction_next(link);
+        return;
+    }
+    say_why(link);
+    bool other_epoch = l->epoch && link->epoch && l->epoch != link->epoch;
+    weir_pg_again(&link->pg);
+    transaction_lost(link);
+    if (other_epoch) start_afresh(l);
+}
+
+void transaction_done(struct link *link)
+{
+    switch (link->step) {
+    case STEP_PREPARING: prepared(link); break;
+    case STEP_READING:
+        if (link->error)
+            failed(link);
+        else
+            decide_and_write(link);
+        break;
+    case STEP_WRITING:
+        if (!link->error && !link->committed) {
+            link->error_class = WEIR_PG_CONFLICT;
+            snprintf(link->error_text, sizeof link->error_text, "COMMIT rolled back");
+        }
+        if (link->error || !link->committed)
+            failed(link);
+        else
+            finish(link);
+        break;
+    case STEP_ROLLING_BACK: again_later(link); break;
+    case STEP_IDLE:
+    case STEP_DOWN: break;
+    }
+}
+
+void transaction_lost(struct link *link)
+{
+    if (link->step != STEP_DOWN) queue_again(link);
+    link->step = STEP_DOWN;
+    ledger_check_drained(link->ledger);
+}
