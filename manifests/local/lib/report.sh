@@ -6,7 +6,7 @@ report_snapshot() {
   for host in recorder analytics; do curl -sf "http://127.0.0.1:$(weir_admin_port $host)/metrics" >"$OUT/$host.$1" || true; done
 }
 
-# quantiles HOST: p50 p95 p99 in ms of the age of its events, of those between the snapshots; – when there were none.
+# quantiles HOST: p50 p95 p99 in ms of the age of its events, of those between the snapshots; - when there were none.
 quantiles() {
   awk -v names="50 95 99" '
     /^weir_event_age_seconds_bucket/ {
@@ -20,21 +20,22 @@ quantiles() {
       for (i = 2; i <= edges; i++) for (j = i; j > 1 && edge[j] < edge[j - 1]; j--) { t = edge[j]; edge[j] = edge[j - 1]; edge[j - 1] = t }
       total = count[edge[edges]]; split(names, want, " ")
       for (q = 1; q <= 3; q++) {
-        if (total == 0) { printf "– "; continue }
+        if (total == 0) { printf "- "; continue }
         need = total * want[q] / 100; low = 0; below = 0
         for (i = 1; i <= edges && count[edge[i]] < need; i++) { low = edge[i]; below = count[edge[i]] }
         at = (edge[i] >= 1e18) ? low : low + (edge[i] - low) * (need - below) / (count[edge[i]] - below)
         printf "%.1f ", at * 1000
       }
-    }' "$OUT/$1.before" "$OUT/$1.after" 2>/dev/null || echo "– – –"
+    }' "$OUT/$1.before" "$OUT/$1.after" 2>/dev/null || echo "- - -"
 }
 
 k6_value() { jq -r "$1" "$OUT/k6.json"; }
-audit_value() { jq -r "($1) // \"–\"" "$OUT/audit.json"; }
+audit_value() { jq -r "($1) // \"-\"" "$OUT/audit.json"; }
 thousands() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
 
 line() { printf '  %-26s %9s  %s\n' "$1" "$(thousands "$2")" "${3:-}"; }
-times() { printf '  %-26s %9s %9s %9s\n' "$@"; }
+times() { awk -v what="$1" -v a="$2" -v b="$3" -v c="$4" 'function f(x) { return x ~ /^[0-9]/ ? sprintf("%.1f", x) : x }
+  BEGIN { printf "  %-26s %9s %9s %9s\n", what, f(a), f(b), f(c) }'; }
 
 report() {
   echo
@@ -49,8 +50,8 @@ report() {
   times milliseconds p50 p95 p99
   # shellcheck disable=SC2046
   {
-    times "HTTP answer to a bet" $(k6_value '.bet_answer_ms | .p50, .p95, .p99 | . * 10 | round / 10')
-    times "wallet call within it" $(k6_value '.wallet_call_ms | .p50, .p95, .p99 | if . then . * 10 | round / 10 else "–" end')
+    times "HTTP answer to a bet" $(k6_value '.bet_answer_ms | .p50, .p95, .p99')
+    times "wallet call within it" $(k6_value '.wallet_call_ms | .p50, .p95, .p99 | . // "-"')
     times "a bet's age in PostgreSQL" $(quantiles recorder)
     times "a bet's age in ClickHouse" $(quantiles analytics)
   }
