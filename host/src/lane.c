@@ -300,7 +300,8 @@ static int stage_init(struct lane *lane, uint32_t i)
                                 .host = &host_calls,
                                 .cfg = conf->cfg,
                                 .pipeline = p->conf->name,
-                                .stage = conf->name };
+                                .stage = conf->name,
+                                .last = i + 1 == lane->n_stages };
     struct weir_promise promise = { .size = sizeof promise };
     if (s->plugin->promise) s->plugin->promise(conf->cfg, &promise);
     s->durable = i + 1 == lane->n_stages && (promise.flags & WEIR_DURABLE_ON_OK);

@@ -32,7 +32,7 @@ static uint32_t roles_of(const char *name)
 }
 
 /* The stage's group begins on line 1, as the test wrote it. */
-static struct weir_conf *load(const char *name, const char *conf, struct weir_errors *errs)
+static struct weir_conf *load(const char *name, const char *conf, unsigned flags, struct weir_errors *errs)
 {
     static const struct weir_plugin *const ends[] = { &kit_left, &kit_right, NULL };
     uint32_t roles = roles_of(name);
@@ -40,7 +40,8 @@ static struct weir_conf *load(const char *name, const char *conf, struct weir_er
     char stage[128], *text = NULL;
     snprintf(stage, sizeof stage, "%s", base ? base + 1 : name);
     stage[strcspn(stage, ".")] = 0;
-    bool source = roles == WEIR_SOURCE, sink = (roles & (WEIR_SINK | WEIR_FILTER)) == WEIR_SINK;
+    bool source = roles == WEIR_SOURCE, sink = !(roles & WEIR_FILTER) || (flags & WEIR_KIT_LAST);
+    if (source) sink = false;
     if (asprintf(&text, "pipelines = { kit = { stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
                  source ? "" : "kit-left = {}", stage, name, conf ? conf : "", sink ? "" : "kit-right = {}") < 0)
         fail_msg("out of memory");
@@ -69,7 +70,7 @@ static char *errors_text(struct weir_errors *errs)
 char *weir_kit_refuses(const char *name, const char *conf)
 {
     struct weir_errors errs = { 0 };
-    weir_conf_free(load(name, conf, &errs));
+    weir_conf_free(load(name, conf, 0, &errs));
     return errs.n ? errors_text(&errs) : NULL;
 }
 
@@ -114,7 +115,7 @@ struct weir_kit *weir_kit_open_with(const char *name, const char *conf, unsigned
     if (!kit) fail_msg("out of memory");
     weir_log_setup(getenv("WEIR_KIT_DEBUG") ? WEIR_DEBUG : WEIR_ERROR, false);
     kit->held_tail = &kit->held;
-    kit->conf = load(name, conf, &errs);
+    kit->conf = load(name, conf, flags, &errs);
     if (errs.n) fail_msg("%s was refused:\n%s", name, errors_text(&errs));
     weir_errors_free(&errs);
     kit->metrics = weir_metrics_new();

@@ -220,6 +220,7 @@ struct weir_ctx { /* one stage in one lane */
     void *self;   /* self_size bytes, zeroed by the host before open() */
     void *shared; /* what share() made; one a stage, for all its lanes */
     const char *pipeline, *stage;
+    bool last; /* no stage follows: settle here, do not forward (for plugins that are both filter and sink) */
 };
 
 struct weir_host {

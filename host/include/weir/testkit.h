@@ -36,7 +36,10 @@ extern "C" {
 #endif
 
 struct weir_kit;
-enum { WEIR_KIT_REAL_CLOCK = 1 }; /* now() and timers follow the machine: for plugins that talk to real servers */
+enum {
+    WEIR_KIT_REAL_CLOCK = 1, /* now() and timers follow the machine: for plugins that talk to real servers */
+    WEIR_KIT_LAST = 2        /* a filter that is a sink, too, as the last stage: without a right side */
+};
 
 /* Opens plugin `name` (found as the host finds it: WEIR_PLUGIN_PATH, or an absolute path) with the text that would stand
  * in its stage's group. Fails the test when anything is refused. */
