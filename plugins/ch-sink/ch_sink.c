@@ -19,7 +19,7 @@ static const struct weir_opt key_options[] = {
 
 static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, url, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "of the HTTP interface: http://host:8123"),
-    WEIR_OPT(struct cfg, database, WEIR_STRING, .def = "\"default\"", .doc = "database of the table"),
+    WEIR_OPT(struct cfg, database, WEIR_STRING, .def = "default", .doc = "database of the table"),
     WEIR_OPT(struct cfg, table, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "table that takes the rows"),
     WEIR_OPT(struct cfg, username, WEIR_STRING, .doc = "user; the server's default one when not given"),
     WEIR_OPT(struct cfg, password, WEIR_STRING, .flags = WEIR_SECRET, .doc = "password of the user"),
@@ -30,19 +30,19 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, key, WEIR_LIST, .sub = key_options, .sub_size = sizeof(struct ch_key),
              .doc =
                  "columns that tell events apart: [ \"epoch\", \"shard\", \"seq\" ]; the table must replace by them"),
-    WEIR_OPT(struct cfg, unmapped, WEIR_ENUM, .choices = unmapped, .def = "\"ignore\"",
+    WEIR_OPT(struct cfg, unmapped, WEIR_ENUM, .choices = unmapped, .def = "ignore",
              .doc = "what to do about a field of the event that has no column"),
     WEIR_OPT(struct cfg, max_rows, WEIR_INT, .def = "65536", .min = 1, .max = 1000000,
              .doc = "rows of a block at most"),
-    WEIR_OPT(struct cfg, max_bytes, WEIR_SIZE, .def = "\"16MiB\"", .min = 1024, .max = 1 << 30,
+    WEIR_OPT(struct cfg, max_bytes, WEIR_SIZE, .def = "16MiB", .min = 1024, .max = 1 << 30,
              .doc = "bytes of events in a block at most (a single larger event still goes)"),
-    WEIR_OPT(struct cfg, linger, WEIR_DURATION, .def = "\"100ms\"", .max = 60000000000,
+    WEIR_OPT(struct cfg, linger, WEIR_DURATION, .def = "100ms", .max = 60000000000,
              .doc = "how long a block may wait for more rows; each block is a part that the server must merge"),
     WEIR_OPT(struct cfg, inflight, WEIR_INT, .def = "4", .min = 1, .max = 64,
              .doc = "blocks on their way at most; never two of one partition"),
-    WEIR_OPT(struct cfg, timeout, WEIR_DURATION, .def = "\"30s\"", .min = 100000000, .max = 3600000000000,
+    WEIR_OPT(struct cfg, timeout, WEIR_DURATION, .def = "30s", .min = 100000000, .max = 3600000000000,
              .doc = "for one INSERT; then the same block is sent again"),
-    WEIR_OPT(struct cfg, connect_timeout, WEIR_DURATION, .def = "\"5s\"", .min = 10000000, .max = 600000000000,
+    WEIR_OPT(struct cfg, connect_timeout, WEIR_DURATION, .def = "5s", .min = 10000000, .max = 600000000000,
              .doc = "for connecting, names and TLS included"),
     WEIR_OPT(struct cfg, fsync, WEIR_BOOL, .def = "true",
              .doc = "expect the table to have fsync_after_insert = 1, else degraded; false: durable against kill -9, "
@@ -95,7 +95,6 @@ static int check(const void *config, struct weir_err *err)
     if (!http && !https) return bad(err, "url", "expected http://host:8123 or https://host:8443");
     if (strpbrk(url, "?#@ "))
         return bad(err, "url", "expected scheme, host and port alone; user and password are options");
-    if (cfg->table.n == 0) return bad(err, "table", "is empty; give the table's name");
     if (cfg->database.n == 0) return bad(err, "database", "is empty; give the database's name");
     if (cfg->tls.key.n && !cfg->tls.cert.n) return bad(err, "tls.key", "is of no use without tls.cert");
     return 0;
