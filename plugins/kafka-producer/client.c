@@ -156,28 +156,31 @@ void client_retire(struct lane *lane, struct client *c)
     pthread_mutex_lock(&sh->lock);
     bool first = !c->retired;
     c->retired = true;
-    if (sh->current == c) sh->current = NULL;
+    if (first && sh->current == c) {
+        sh->current = NULL;
+        sh->renew_ns = lane->ctx->host->now(lane->ctx) + kafka_backoff_next(&sh->renewals);
+    }
     pthread_mutex_unlock(&sh->lock);
     if (!first) return;
     rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
     lane->ctx->host->metric(lane->ctx, METRIC_RESTARTS, NULL, 1);
 }
 
-/* True when there is a current client (again). */
-bool client_renew(struct lane *lane)
+/* A new client in place of a retired one, when its time has come. */
+void client_renew(struct lane *lane)
 {
     struct shared *sh = lane->shared;
     struct weir_err err = {WEIR_OK, "", ""};
+    bool ok = true;
     pthread_mutex_lock(&sh->lock);
-    if (!sh->current) {
+    if (!sh->current && lane->ctx->host->now(lane->ctx) >= sh->renew_ns) {
         struct client *c = client_new(sh, &err);
+        ok = c != NULL;
         if (c) {
             c->next = sh->clients;
             sh->clients = sh->current = c;
         }
     }
-    bool ok = sh->current != NULL;
     pthread_mutex_unlock(&sh->lock);
     if (!ok) weir_log(lane->ctx, WEIR_ERROR, "no new producer yet: %s", err.msg);
-    return ok;
 }

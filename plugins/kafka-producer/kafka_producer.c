@@ -74,8 +74,8 @@ static void on_tick(struct weir_timer *timer)
 {
     struct lane *lane = weir_container(timer, struct lane, tick);
     struct shared *sh = lane->shared;
+    client_renew(lane);
     client_use(lane);
-    if (!lane->client && client_renew(lane)) client_use(lane);
     pthread_mutex_lock(&sh->lock);
     bool well = sh->state == WEIR_READY;
     bool probe = lane->client && !well && !sh->probing;
@@ -253,7 +253,9 @@ static void recall(struct lane *lane)
     lane->sending = NULL;
     for (struct flight *f = lane->first, *next; f; f = next) {
         next = f->next;
-        f->sent = f->batch->n; /* never sent: release() settles them */
+        for (; f->sent < f->batch->n; f->sent++)
+            if (f->batch->ev[f->sent].ticket)
+                weir_settle(lane->ctx, &f->batch->ev[f->sent], WEIR_RETRY, "the stage closed before it was sent");
         flight_check(lane, f);
     }
     uint32_t n = lane->first ? client_pin(lane->shared, clients, 4) : 0;

@@ -39,6 +39,9 @@ struct shared {
     const struct cfg *cfg;
     int wake; /* eventfd that every client's queue writes to; watched by all lanes, the first one there polls */
     struct client *current, *clients;
+    struct kafka_backoff
+        renewals; /* reset by a delivery: a fatal error that comes again and again is not answered in a loop */
+    uint64_t renew_ns;
     struct lane *lanes;
     /* what the lanes say of themselves; `health` counts its changes */
     uint32_t health;
@@ -90,7 +93,7 @@ void client_use(struct lane *lane); /* makes lane->client the current one, NULL 
 uint32_t client_pin(struct shared *sh, struct client **out, uint32_t max);
 void client_unpin(struct lane *lane, struct client *c);
 void client_retire(struct lane *lane, struct client *c);
-bool client_renew(struct lane *lane);
+void client_renew(struct lane *lane);
 
 /* send.c */
 void send_batch(struct lane *lane, struct weir_batch *batch);

@@ -55,6 +55,7 @@ static void judge(struct lane *lane, rd_kafka_resp_err_t err)
     if (err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
     pthread_mutex_lock(&sh->lock);
     sh->failing = err != 0 && !events_fault(err);
+    if (!err) sh->renewals.failures = 0;
     pthread_mutex_unlock(&sh->lock);
     if (!err) {
         health_set(lane, WEIR_READY, NULL);
@@ -113,7 +114,6 @@ static void on_error(struct lane *lane, struct client *c, rd_kafka_event_t *even
                  rd_kafka_err2name(err), why);
         client_retire(lane, c);
         health_set(lane, WEIR_DEGRADED, "the producer had a fatal error; a new one takes over");
-        if (client_renew(lane)) client_use(lane);
         return;
     }
     if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

@@ -126,7 +126,6 @@ void send_pending(struct lane *lane)
     bool told = false;
     while (lane->sending) {
         client_use(lane);
-        if (!lane->client && client_renew(lane)) client_use(lane);
         struct flight *f = lane->sending;
         int result = lane->client ? send_flight(lane, f) : FULL;
         if (result == STOPPED) continue;
