@@ -248,8 +248,8 @@ static void deliver_results(struct weir_pg *pg)
         PGresult *result = PQgetResult(pg->conn);
         if (!result && ended) return;
         if (!result && PQstatus(pg->conn) == CONNECTION_BAD) return;
-        ended = !result;
-        pg->copying = result && PQresultStatus(result) == PGRES_COPY_IN; /* PQgetResult would repeat it for ever */
+        ended = !result || PQresultStatus(result) == PGRES_PIPELINE_SYNC; /* no NULL follows a sync */
+        pg->copying = result && PQresultStatus(result) == PGRES_COPY_IN;  /* PQgetResult would repeat it for ever */
         if (*weir_pg_sqlstate(result) && weir_pg_result_class(result) == WEIR_PG_AWAY)
             weir_pg_message(result, pg->last, sizeof pg->last);
         pg->hooks->result(pg, result);

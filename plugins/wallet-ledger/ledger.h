@@ -5,7 +5,7 @@
  */
 #ifndef WALLET_LEDGER_LEDGER_H
 #define WALLET_LEDGER_LEDGER_H
-#include "arrays.h"
+#include "pg_array.h"
 #include "pg_conn.h"
 #include "published.h"
 #include "round.h"
@@ -37,7 +37,7 @@ struct link { /* one connection and the shards whose number is `index` modulo th
     enum step step;
     struct request *waiting, **waiting_end;
     struct round round;
-    struct array params[MOST_PARAMS];
+    struct weir_pg_array params[MOST_PARAMS];
     /* the statements of the pipeline in flight */
     uint8_t script[MOST_STATEMENTS];
     uint32_t n_script, at;

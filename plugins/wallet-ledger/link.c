@@ -107,5 +107,5 @@ void link_close(struct link *link)
     ctx_of(link)->host->timer_stop(ctx_of(link), &link->pause);
     weir_pg_close(&link->pg);
     round_free(&link->round);
-    for (int i = 0; i < MOST_PARAMS; i++) array_free(&link->params[i]);
+    for (int i = 0; i < MOST_PARAMS; i++) weir_pg_array_free(&link->params[i]);
 }

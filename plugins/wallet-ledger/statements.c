@@ -62,87 +62,99 @@ static bool is_fresh(const struct entry *e)
 static void put_entries(struct link *link)
 {
     const struct round *round = &link->round;
-    struct array *p = link->params;
-    static const uint32_t types[MOST_PARAMS] = {OID_TEXT, OID_TEXT, OID_TEXT, OID_BYTEA, OID_TEXT, OID_INT8, OID_TEXT,
-                                                OID_INT8, 0,        0,        OID_INT4,  OID_INT8, OID_BYTEA};
+    struct weir_pg_array *p = link->params;
+    static const uint32_t types[MOST_PARAMS] = {WEIR_PG_TEXT,
+                                                WEIR_PG_TEXT,
+                                                WEIR_PG_TEXT,
+                                                WEIR_PG_BYTEA,
+                                                WEIR_PG_TEXT,
+                                                WEIR_PG_INT8,
+                                                WEIR_PG_TEXT,
+                                                WEIR_PG_INT8,
+                                                0,
+                                                0,
+                                                WEIR_PG_INT4,
+                                                WEIR_PG_INT8,
+                                                WEIR_PG_BYTEA};
     for (int i = 0; i < MOST_PARAMS; i++)
-        if (types[i]) array_start(&p[i], types[i]);
+        if (types[i]) weir_pg_array_start(&p[i], types[i]);
     for (uint32_t i = 0; i < round->n_entries; i++) {
         const struct entry *e = &round->entries[i];
         if (!is_fresh(e)) continue;
-        array_bytes(&p[0], e->first->account);
-        array_text(&p[1], kind_name(e->first->kind));
-        array_bytes(&p[2], e->first->key);
-        array_bytes(&p[3], (struct weir_slice){e->hash, sizeof e->hash});
-        array_text(&p[4], outcome_name(e->outcome));
-        array_i64(&p[5], e->amount);
-        array_text(&p[6], e->currency);
-        array_i64(&p[7], e->balance);
+        weir_pg_array_bytes(&p[0], e->first->account);
+        weir_pg_array_text(&p[1], kind_name(e->first->kind));
+        weir_pg_array_bytes(&p[2], e->first->key);
+        weir_pg_array_bytes(&p[3], (struct weir_slice){e->hash, sizeof e->hash});
+        weir_pg_array_text(&p[4], outcome_name(e->outcome));
+        weir_pg_array_i64(&p[5], e->amount);
+        weir_pg_array_text(&p[6], e->currency);
+        weir_pg_array_i64(&p[7], e->balance);
         if (e->seq) {
-            array_i32(&p[10], (int32_t)e->shard);
-            array_i64(&p[11], e->seq);
-            array_bytes(&p[12], e->event);
+            weir_pg_array_i32(&p[10], (int32_t)e->shard);
+            weir_pg_array_i64(&p[11], e->seq);
+            weir_pg_array_bytes(&p[12], e->event);
         } else {
-            array_null(&p[10]);
-            array_null(&p[11]);
-            array_null(&p[12]);
+            weir_pg_array_null(&p[10]);
+            weir_pg_array_null(&p[11]);
+            weir_pg_array_null(&p[12]);
         }
     }
 }
 
 static void put_accounts(struct link *link, bool created)
 {
-    struct array *p = link->params;
-    array_start(&p[0], OID_TEXT);
-    array_start(&p[1], created ? OID_TEXT : OID_INT8);
-    array_start(&p[2], OID_INT8);
+    struct weir_pg_array *p = link->params;
+    weir_pg_array_start(&p[0], WEIR_PG_TEXT);
+    weir_pg_array_start(&p[1], created ? WEIR_PG_TEXT : WEIR_PG_INT8);
+    weir_pg_array_start(&p[2], WEIR_PG_INT8);
     for (uint32_t i = 0; i < link->round.n_accounts; i++) {
         const struct account *a = &link->round.accounts[i];
         if (a->created != created || (!created && !a->changed)) continue;
-        array_bytes(&p[0], a->id);
-        if (created) array_text(&p[1], a->currency);
-        array_i64(&p[created ? 2 : 1], a->balance);
+        weir_pg_array_bytes(&p[0], a->id);
+        if (created) weir_pg_array_text(&p[1], a->currency);
+        weir_pg_array_i64(&p[created ? 2 : 1], a->balance);
     }
 }
 
 static void put_shards(struct link *link)
 {
-    struct array *p = link->params;
-    array_start(&p[0], OID_INT4);
-    array_start(&p[1], OID_INT8);
-    array_start(&p[2], OID_INT8);
+    struct weir_pg_array *p = link->params;
+    weir_pg_array_start(&p[0], WEIR_PG_INT4);
+    weir_pg_array_start(&p[1], WEIR_PG_INT8);
+    weir_pg_array_start(&p[2], WEIR_PG_INT8);
     for (uint32_t i = 0; i < link->round.n_shards; i++) {
         struct shard *s = &link->round.shards[i];
         s->published = link->ledger->published[s->number].prefix;
-        array_i32(&p[0], (int32_t)s->number);
-        array_i64(&p[1], s->last_seq);
-        array_i64(&p[2], s->published);
+        weir_pg_array_i32(&p[0], (int32_t)s->number);
+        weir_pg_array_i64(&p[1], s->last_seq);
+        weir_pg_array_i64(&p[2], s->published);
     }
 }
 
 static void put_keys(struct link *link)
 {
-    struct array *p = link->params;
-    for (int i = 0; i < 3; i++) array_start(&p[i], OID_TEXT);
+    struct weir_pg_array *p = link->params;
+    for (int i = 0; i < 3; i++) weir_pg_array_start(&p[i], WEIR_PG_TEXT);
     for (uint32_t i = 0; i < link->round.n_entries; i++) {
         const struct request *r = link->round.entries[i].first;
-        array_bytes(&p[0], r->account);
-        array_text(&p[1], kind_name(r->kind));
-        array_bytes(&p[2], r->key);
+        weir_pg_array_bytes(&p[0], r->account);
+        weir_pg_array_text(&p[1], kind_name(r->kind));
+        weir_pg_array_bytes(&p[2], r->key);
     }
 }
 
 static void put_ids(struct link *link)
 {
-    array_start(&link->params[0], OID_TEXT);
-    for (uint32_t i = 0; i < link->round.n_accounts; i++) array_bytes(&link->params[0], link->round.accounts[i].id);
+    weir_pg_array_start(&link->params[0], WEIR_PG_TEXT);
+    for (uint32_t i = 0; i < link->round.n_accounts; i++)
+        weir_pg_array_bytes(&link->params[0], link->round.accounts[i].id);
 }
 
 static void put_numbers(struct link *link)
 {
-    array_start(&link->params[0], OID_INT4);
+    weir_pg_array_start(&link->params[0], WEIR_PG_INT4);
     for (uint32_t i = 0; i < link->round.n_shards; i++)
-        array_i32(&link->params[0], (int32_t)link->round.shards[i].number);
+        weir_pg_array_i32(&link->params[0], (int32_t)link->round.shards[i].number);
 }
 
 /* Fills link->params; says how many there are and, as a bit mask, which are a single int8 and not an array. */
@@ -174,8 +186,8 @@ bool statement_send(struct link *link, enum statement s)
     int lengths[MOST_PARAMS], formats[MOST_PARAMS];
     uint32_t single;
     int n = put_params(link, s, &single);
-    put_i64(clock, link->round.clock_us - PG_EPOCH_US);
-    put_i64(epoch, link->round.epoch);
+    weir_pg_put_i64(clock, link->round.clock_us - WEIR_PG_EPOCH_US);
+    weir_pg_put_i64(epoch, link->round.epoch);
     for (int i = 0; i < n; i++) {
         formats[i] = 1;
         if (single >> i & 1) {
@@ -183,7 +195,7 @@ bool statement_send(struct link *link, enum statement s)
             lengths[i] = 8;
             continue;
         }
-        if (!array_end(&link->params[i])) return false;
+        if (!weir_pg_array_end(&link->params[i])) return false;
         values[i] = link->params[i].p;
         lengths[i] = (int)link->params[i].n;
     }
@@ -192,21 +204,6 @@ bool statement_send(struct link *link, enum statement s)
 
 /* ---- answers. Every number is checked against what was asked: the database is a neighbour, not a part of us. */
 
-static int64_t cell_i64(const PGresult *r, int row, int column)
-{
-    return PQgetlength(r, row, column) == 8 ? get_i64(PQgetvalue(r, row, column)) : 0;
-}
-
-static int32_t cell_i32(const PGresult *r, int row, int column)
-{
-    return PQgetlength(r, row, column) == 4 ? get_i32(PQgetvalue(r, row, column)) : -1;
-}
-
-static struct weir_slice cell(const PGresult *r, int row, int column)
-{
-    return (struct weir_slice){(const uint8_t *)PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
-}
-
 static const char *take_lock(struct link *link, const PGresult *r)
 {
     struct round *round = &link->round;
@@ -214,8 +211,8 @@ static const char *take_lock(struct link *link, const PGresult *r)
         return "ledger.shards lacks a row; the ledger was not made by manifests/sql/apply";
     for (uint32_t i = 0; i < round->n_shards; i++) { /* both ascending */
         struct shard *s = &round->shards[i];
-        s->last_seq = cell_i64(r, (int)i, 1);
-        s->published = cell_i64(r, (int)i, 2);
+        s->last_seq = weir_pg_cell_i64(r, (int)i, 1);
+        s->published = weir_pg_cell_i64(r, (int)i, 2);
         published_seen(&link->ledger->published[s->number], s->published, s->last_seq);
     }
     return NULL;
@@ -224,9 +221,9 @@ static const char *take_lock(struct link *link, const PGresult *r)
 static const char *take_state(struct link *link, const PGresult *r)
 {
     if (PQntuples(r) != 1) return "ledger.meta does not have exactly one row; run manifests/sql/apply";
-    link->round.epoch = cell_i64(r, 0, 0);
-    link->round.clock_us = cell_i64(r, 0, 1) + PG_EPOCH_US;
-    link->round.backlog = cell_i64(r, 0, 2);
+    link->round.epoch = weir_pg_cell_i64(r, 0, 0);
+    link->round.clock_us = weir_pg_cell_i64(r, 0, 1) + WEIR_PG_EPOCH_US;
+    link->round.backlog = weir_pg_cell_i64(r, 0, 2);
     link->ledger->ctx->host->metric(link->ledger->ctx, METRIC_BACKLOG, NULL, (double)link->round.backlog);
     return NULL;
 }
@@ -235,20 +232,21 @@ static const char *take_entries(struct link *link, const PGresult *r)
 {
     struct ledger *l = link->ledger;
     for (int row = 0; row < PQntuples(r); row++) {
-        int64_t n = cell_i64(r, row, 0);
+        int64_t n = weir_pg_cell_i64(r, row, 0);
         if (n < 1 || n > link->round.n_entries) return "the look-up of keys gave a wrong number";
         struct entry *e = &link->round.entries[n - 1];
-        struct weir_slice hash = cell(r, row, 2), currency = cell(r, row, 4), event = cell(r, row, 9);
-        e->outcome = outcome_of(cell(r, row, 1));
+        struct weir_slice hash = weir_pg_cell(r, row, 2), currency = weir_pg_cell(r, row, 4),
+                          event = weir_pg_cell(r, row, 9);
+        e->outcome = outcome_of(weir_pg_cell(r, row, 1));
         if (hash.n != sizeof e->hash || currency.n != 3 || e->outcome == OUTCOME_NONE)
             return "a row of ledger.entries is not one of ours";
         memcpy(e->hash, hash.p, hash.n);
         memcpy(e->currency, currency.p, 3);
-        e->amount = cell_i64(r, row, 3);
-        e->balance = cell_i64(r, row, 5);
-        e->epoch = cell_i64(r, row, 6);
-        e->shard = (uint32_t)cell_i32(r, row, 7);
-        e->seq = cell_i64(r, row, 8);
+        e->amount = weir_pg_cell_i64(r, row, 3);
+        e->balance = weir_pg_cell_i64(r, row, 5);
+        e->epoch = weir_pg_cell_i64(r, row, 6);
+        e->shard = (uint32_t)weir_pg_cell_i32(r, row, 7);
+        e->seq = weir_pg_cell_i64(r, row, 8);
         if (event.n) { /* the result goes before the answer does */
             uint8_t *copy = (uint8_t *)l->ctx->host->batch_alloc(e->first->held->batch, event.n);
             if (!copy) return "out of memory";
@@ -262,12 +260,12 @@ static const char *take_entries(struct link *link, const PGresult *r)
 static const char *take_accounts(struct link *link, const PGresult *r)
 {
     for (int row = 0; row < PQntuples(r); row++) {
-        int64_t n = cell_i64(r, row, 0);
-        struct weir_slice currency = cell(r, row, 1);
+        int64_t n = weir_pg_cell_i64(r, row, 0);
+        struct weir_slice currency = weir_pg_cell(r, row, 1);
         if (n < 1 || n > link->round.n_accounts || currency.n != 3) return "the look-up of accounts gave a wrong row";
         struct account *a = &link->round.accounts[n - 1];
         memcpy(a->currency, currency.p, 3);
-        a->balance = cell_i64(r, row, 2);
+        a->balance = weir_pg_cell_i64(r, row, 2);
         a->exists = true;
     }
     return NULL;
@@ -278,13 +276,13 @@ static const char *take_meta(struct link *link, const PGresult *r)
     struct ledger *l = link->ledger;
     int rows = PQntuples(r);
     if (rows < 1) return "ledger.meta is empty; run manifests/sql/apply";
-    link->epoch = cell_i64(r, 0, 0);
+    link->epoch = weir_pg_cell_i64(r, 0, 0);
     if (strcmp(PQgetvalue(r, 0, 2), "off") == 0)
         return "synchronous_commit is off, so an accepted debit could be lost; set it on for this role";
-    if (cell_i32(r, 0, 1) != l->cfg->shards || rows != l->cfg->shards) {
+    if (weir_pg_cell_i32(r, 0, 1) != l->cfg->shards || rows != l->cfg->shards) {
         char why[320];
         snprintf(why, sizeof why, "the ledger at %s has %d shards, the conf says shards = %lld; set shards = %d",
-                 link->pg.where, cell_i32(r, 0, 1), (long long)l->cfg->shards, cell_i32(r, 0, 1));
+                 link->pg.where, weir_pg_cell_i32(r, 0, 1), (long long)l->cfg->shards, weir_pg_cell_i32(r, 0, 1));
         ledger_fail(l, why); /* waiting does not help */
         return "wrong number of shards";
     }
@@ -294,7 +292,7 @@ static const char *take_meta(struct link *link, const PGresult *r)
     l->epoch = link->epoch;
     for (int i = 0; i < rows; i++)
         if ((uint32_t)i % l->n_links == link->index)
-            published_seen(&l->published[i], cell_i64(r, i, 5), cell_i64(r, i, 4));
+            published_seen(&l->published[i], weir_pg_cell_i64(r, i, 5), weir_pg_cell_i64(r, i, 4));
     return NULL;
 }
 
