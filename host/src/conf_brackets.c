@@ -50,7 +50,7 @@ static void say_missing(struct brackets *b, const struct weir_token *before)
         weir_errors_add(b->t->errs, b->file, before->line, "missing \"%c\" before \"%c\"", closer_of(o), *before->p);
     else
         weir_errors_add(b->t->errs, b->file, before->line,
-                        "missing \"%c\" before this line: the \"%c\"%s%.*s of line %d is not closed", closer_of(o),
+                        "missing \"%c\" before this line: the \"%c\"%s%.*s (line %d) is not closed", closer_of(o),
                         *o->tok.p, of, n, o->name.n ? o->name.p : "", o->tok.line);
 }
 

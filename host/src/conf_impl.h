@@ -22,6 +22,8 @@ struct weir_options weir_conf_options(const struct weir_conf_loading *, const ch
 /* Adds the pipelines of one file. */
 void weir_conf_add_pipelines(struct weir_conf_loading *, const config_setting_t *root);
 void weir_conf_fill_stage(struct weir_conf_loading *, struct weir_conf_stage *, const config_setting_t *);
+/* The plugin of the folders that may have been meant by a name that is in none; NULL when there is none. */
+const char *weir_conf_nearest_plugin(const struct weir_conf_loading *, const char *name);
 /* Source first, sink last, filters between. */
 void weir_conf_check_roles(struct weir_conf_loading *, const struct weir_conf_pipeline *);
 #endif

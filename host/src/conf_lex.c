@@ -206,7 +206,7 @@ void weir_lex_extend(struct weir_lexer *lx, struct weir_token *t)
         while (close < end && *close != '\'' && *close != '\n') close++;
         p = close < end && *close == '\'' ? close + 1 : p;
     }
-    for (; p < end && !isspace((unsigned char)*p) && !strchr(";,{}[]()\"#", *p); p++)
+    for (; p < end && !isspace((unsigned char)*p) && !strchr(";,{}[]()\"", *p); p++)
         if (*p == '$' && end - p > 1 && p[1] == '{')
             while (p + 1 < end && *p != '}' && p[1] != '\n') p++;
     if (p <= t->p) return;

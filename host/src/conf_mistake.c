@@ -33,6 +33,7 @@ void weir_mistake(struct weir_syntax *s, const struct weir_token *tok, const cha
 
 void weir_advance(struct weir_syntax *s)
 {
+    s->last = s->tok;
     s->tok = weir_lex_next(&s->lx);
     if (s->tok.broken || s->tok.wrong) weir_mistake(s, &s->tok, "%s", s->tok.wrong ? s->tok.wrong : "missing quote");
 }

@@ -28,7 +28,9 @@ static const struct weir_loaded *load(struct weir_conf_loading *l, struct weir_c
     if (!loaded) {
         struct weir_place at = weir_options_place(group, "plugin");
         weir_vars_redact(l->vars, msg);
-        weir_errors_add(l->errs, at.file, at.line, "%s: %s", stage->name, msg);
+        const char *near = *name == '/' ? NULL : weir_conf_nearest_plugin(l, name);
+        weir_errors_add(l->errs, at.file, at.line, "%s: %s%s%s%s", stage->name, msg, near ? "; did you mean \"" : "",
+                        near ? near : "", near ? "\"?" : "");
     }
     return loaded;
 }

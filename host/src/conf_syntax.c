@@ -17,6 +17,10 @@ static bool next_setting_instead(struct weir_syntax *s, const struct weir_token 
 
 static void claim(struct weir_syntax *s, struct weir_scope *scope, const struct weir_token *tok)
 {
+    if (scope->n >= NAMES_MAX) {
+        weir_mistake(s, tok, "more than %d names in one group", NAMES_MAX);
+        return;
+    }
     for (const struct weir_scope_name *it = scope->names; it; it = it->next) {
         if (it->n != tok->n || memcmp(it->p, tok->p, tok->n) != 0) continue;
         weir_errors_add(&s->repeated, s->in->name, tok->line, "\"%.*s\" is given twice: first at %s:%d", (int)tok->n,
@@ -25,8 +29,8 @@ static void claim(struct weir_syntax *s, struct weir_scope *scope, const struct 
     }
     struct weir_scope_name *name = weir_arena_alloc(s->t->arena, sizeof *name);
     char *text = name ? weir_arena_copy(s->t->arena, tok->p, tok->n) : NULL; /* outlives an included file */
-    if (!text || scope->n >= NAMES_MAX) {
-        weir_mistake(s, tok, "%s", text ? "more than 4096 names in one group" : "out of memory");
+    if (!text) {
+        weir_mistake(s, tok, "out of memory");
         return;
     }
     *name = (struct weir_scope_name){scope->names, text, tok->n, {s->in->name, tok->line}};

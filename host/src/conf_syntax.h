@@ -11,7 +11,7 @@ struct weir_syntax {
     struct weir_text *t;
     const struct weir_input *in;
     struct weir_lexer lx;
-    struct weir_token tok;
+    struct weir_token tok, last; /* at hand, and the one before */
     struct weir_errors repeated; /* names given twice; said only when the brackets are right */
     struct weir_token name;      /* of the setting whose value is being read */
     int depth, lists;            /* how deep, and how many [ or ( are open */

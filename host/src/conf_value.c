@@ -16,6 +16,8 @@ static void unquoted(struct weir_syntax *s)
         weir_mistake(s, &s->tok, "%s stands where a value should: @include takes the place of settings", text);
     else if (*text == '\'' && len > 1 && text[len - 1] == '\'')
         weir_mistake(s, &s->tok, "strings are quoted with \", not with ': write \"%.*s\"", (int)len - 2, text + 1);
+    else if (text != buf)
+        weir_mistake(s, &s->tok, "the value needs quotes: write %.*s = \"...\"", (int)s->name.n, s->name.p);
     else
         weir_mistake(s, &s->tok, "%s needs quotes: write \"%s\"", text, text);
     weir_advance(s);
@@ -48,6 +50,15 @@ static bool parse_element(struct weir_syntax *s, bool array)
     if (weir_closes(&s->tok) || weir_assigns(&s->tok) || weir_token_is(&s->tok, ';')) return false;
     if (array && weir_opens(&s->tok))
         weir_mistake(s, &s->tok, "[ ] holds plain values; a list of groups is written ( { ... }, { ... } )");
+    struct weir_token ahead = weir_lex_peek(&s->lx);
+    if (s->tok.kind == WEIR_TOK_NAME && weir_assigns(&ahead)) {
+        weir_mistake(s, &s->tok,
+                     array ? "[ ] holds values without names: write \"name=value\", or use { }"
+                           : "( ) holds values without names: names go into { }");
+        weir_advance(s);
+        weir_advance(s);
+        if (weir_closes(&s->tok)) return false;
+    }
     if (s->tok.kind == WEIR_TOK_STRING) { /* not weir_parse_value(): libconfig would glue neighbours into one string */
         weir_emit(s, &s->tok);
         weir_advance(s);
@@ -71,15 +82,15 @@ static void separate(struct weir_syntax *s, char close)
             weir_emit(s, &comma);
         while (weir_token_is(&s->tok, ',')) weir_advance(s);
     } else if (weir_assigns(&s->tok)) {
-        weir_mistake(s, &s->tok, "%s",
-                     close == ']' ? "[ ] holds values without names: write \"name=value\", or use { }"
-                                  : "( ) holds values without names: names go into { }");
+        weir_mistake(s, &s->tok, "a value is missing before \"%c\"", *s->tok.p);
         weir_advance(s);
     } else if (weir_token_is(&s->tok, ';')) {
         weir_mistake(s, &s->tok, "values are separated by \",\", not by \";\"");
         weir_advance(s);
     } else if (!weir_closes(&s->tok)) {
-        weir_mistake(s, &s->tok, "missing comma before %s", weir_shown(s, &s->tok, buf));
+        weir_mistake(s, &s->last,
+                     s->last.kind == WEIR_TOK_PUNCT ? "missing comma after \"%s\"" : "missing comma after %s",
+                     weir_shown(s, &s->last, buf));
     }
 }
 

@@ -146,7 +146,7 @@ const char *weir_nearest(const char *word, const char *const *candidates, size_t
         if (!m || m > WORD_MAX) continue;
         size_t longer = m > len ? m : len;
         size_t d = distance(word, len, candidates[i], m);
-        if (d < best && d <= (longer < 4 ? 1 : longer / 3)) {
+        if (d < best && d <= (longer < 4 ? 1 : (longer + 1) / 3)) {
             best = d;
             nearest = candidates[i];
         }

@@ -15,7 +15,8 @@ void weir_cursor_error(struct weir_cursor *c, const char *fmt, ...)
     vsnprintf(msg, sizeof msg, fmt, args);
     va_end(args);
     weir_vars_redact(c->o->vars, msg);
-    weir_errors_add(c->o->errs, c->where.file, c->where.line, "%s%s%s", c->path, c->n ? ": " : "", msg);
+    weir_errors_add(c->o->errs, c->where.file, c->where.line, "%s%s%s%s", c->path, c->n ? ": " : "",
+                    c->from_default ? "the plugin's own default is wrong: " : "", msg);
     c->bad = true;
 }
 
@@ -60,7 +61,7 @@ static void fill_default_list(struct weir_cursor *c, const struct weir_opt *opt,
         text ? weir_doc_text(text, c->where.file ? c->where.file : "default", c->o->arena, c->o->errs) : NULL;
     const config_setting_t *value = doc ? config_lookup(&doc->config, "value") : NULL;
     if (!value)
-        weir_cursor_error(c, "the default does not parse: %s", opt->def);
+        weir_cursor_error(c, "%s does not parse", opt->def);
     else if (opt->type == WEIR_LIST)
         weir_fill_list(c, opt, value, member);
     else

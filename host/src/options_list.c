@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ENTRIES_MAX = 4096 };
+
 static unsigned length_of(const config_setting_t *setting)
 {
     int n = config_setting_length(setting);
@@ -19,10 +21,15 @@ static char *make_entries(struct weir_cursor *c, const struct weir_opt *opt, uns
                           struct weir_list *list)
 {
     if ((opt->min || opt->max) && (n < opt->min || n > opt->max)) {
-        if (n < opt->min)
+        if (opt->max == INT64_MAX)
             weir_cursor_error(c, "expected at least %lld entries, found %u", (long long)opt->min, n);
         else
-            weir_cursor_error(c, "expected at most %lld entries, found %u", (long long)opt->max, n);
+            weir_cursor_error(c, "expected %lld to %lld entries, found %u", (long long)opt->min, (long long)opt->max,
+                              n);
+        return NULL;
+    }
+    if (n > ENTRIES_MAX) {
+        weir_cursor_error(c, "expected at most %d entries, found %u", ENTRIES_MAX, n);
         return NULL;
     }
     *list = (struct weir_list){NULL, 0, (uint32_t)stride};

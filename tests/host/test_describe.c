@@ -1,0 +1,80 @@
+/* test_describe.c - what weir says of a plugin and of its own keys, and that conf/README.md says the same. */
+#include "conf.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *described(void (*describe)(const struct weir_plugin *, FILE *), const struct weir_plugin *plugin)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+    assert_non_null(out);
+    describe(plugin, out);
+    fclose(out);
+    return text;
+}
+
+static void describes_a_plugin(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "kinds 1.2.3 (filter)\n",
+        "  wait             a duration, 1ms to 2s, default \"5ms\"\n      time\n",
+        "  mode             \"slow\" or \"fast\", default \"slow\"\n",
+        "  keys             a list of strings, 1 to 8 entries, default [ \"id\" ]\n",
+        "      on               a string, required\n          path, begins with /\n",
+        "      password         a string, secret\n",
+        "  old              an integer, deprecated\n",
+        "  too-many             more than `count`\n",
+        "  weir_kinds_seen_total (counter; by mode)\n      events seen\n",
+    };
+    char msg[512];
+    struct weir_loader *loader = weir_loader_new();
+    assert_non_null(loader);
+    assert_int_equal(weir_loader_defaults(loader), 0);
+    const struct weir_loaded *loaded = weir_loader_get(loader, "kinds", msg, sizeof msg);
+    assert_non_null(loaded);
+    const struct weir_plugin *plugin = loaded->plugin;
+    char *text = described(weir_describe, plugin);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr(text, lines[i])) fail_msg("%s\nlacks: %s", text, lines[i]);
+    free(text);
+    text = described(weir_describe_markdown, plugin);
+    assert_non_null(strstr(text, "\n| `routes.NAME.timeout` | a duration | 1ms to 2s | \"1s\" | how long"));
+    assert_non_null(strstr(text, "\n| `weir_kinds_seen_total` | mode | events seen |\n"));
+    free(text);
+    weir_loader_free(loader);
+}
+
+/* conf/README.md holds the reference of the host's keys as weir itself writes it. */
+static void readme_is_fresh(void **state)
+{
+    (void)state;
+    char *keys = NULL, *readme = calloc(1, 1 << 17);
+    size_t n = 0;
+    FILE *out = open_memstream(&keys, &n), *f = fopen(WEIR_SOURCE_DIR "/conf/README.md", "r");
+    assert_non_null(out);
+    assert_non_null(f);
+    assert_non_null(readme);
+    weir_describe_host_keys(out);
+    fclose(out);
+    readme[fread(readme, 1, (1 << 17) - 1, f)] = '\0';
+    fclose(f);
+    if (!strstr(readme, keys)) fail_msg("conf/README.md is stale: put the output of `weir describe --markdown` there");
+    free(keys);
+    free(readme);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(describes_a_plugin),
+        cmocka_unit_test(readme_is_fresh),
+    };
+    setenv("WEIR_PLUGIN_PATH", WEIR_BUILD_DIR "/plugins-test", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
