@@ -49,10 +49,10 @@ function(weir_add_plugin name)
   endif()
 endfunction()
 
-# weir_add_schema(NAME ROOT folder PROTOS file...): NAME.schema.so of every message in the files (paths under ROOT), and
+# weir_add_schema(NAME ROOT folder PROTOS file... [FOR_TESTS]): NAME.schema.so of every message in the files (paths under ROOT), and
 # a static library NAME-pb with the generated C for plugins that name the messages in code (#include "a/v1/b.pb-c.h").
 function(weir_add_schema name)
-  cmake_parse_arguments(arg "" "ROOT" "PROTOS" ${ARGN})
+  cmake_parse_arguments(arg "FOR_TESTS" "ROOT" "PROTOS" ${ARGN})
   find_program(PROTOC_C protoc-c REQUIRED)
   find_path(WEIR_WKT_DIR google/protobuf/timestamp.proto PATHS /usr/include REQUIRED)
   get_filename_component(root ${arg_ROOT} ABSOLUTE)
@@ -88,7 +88,11 @@ function(weir_add_schema name)
   target_link_libraries(${name}-schema PRIVATE ${name}-pb weir-plugin-headers PkgConfig::PROTOBUF_C)
   set_target_properties(${name}-schema PROPERTIES PREFIX "" OUTPUT_NAME ${name}.schema
     LIBRARY_OUTPUT_DIRECTORY ${WEIR_BUILD_PLUGIN_DIR})
-  install(TARGETS ${name}-schema LIBRARY DESTINATION ${WEIR_PLUGIN_DIR})
+  if(arg_FOR_TESTS)
+    set_target_properties(${name}-schema PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${WEIR_BUILD_PLUGIN_DIR}-test)
+  else()
+    install(TARGETS ${name}-schema LIBRARY DESTINATION ${WEIR_PLUGIN_DIR})
+  endif()
 endfunction()
 
 # weir_add_test(NAME SOURCES file... [LINK target...] [PLUGINS plugin...] [LABELS label...]): a cmocka program, run by

@@ -1,0 +1,17 @@
+create table readings (
+    meter text not null,
+    number bigint not null,
+    value double precision not null,
+    quality text not null,
+    latitude double precision,
+    longitude double precision,
+    place text,
+    samples double precision[] not null,
+    tags text[] not null,
+    signature bytea not null,
+    taken timestamptz not null,
+    battery_percent integer,
+    final boolean not null,
+    recorded_at timestamptz not null default now(),
+    primary key (meter, number)
+);
