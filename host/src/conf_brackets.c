@@ -90,7 +90,7 @@ static void close_one(struct brackets *b, const struct weir_token *t)
     }
 }
 
-static void step(struct brackets *b, const struct weir_token *t, const struct weir_token *name)
+static void step(struct brackets *b, const struct weir_token *t, const struct weir_token *name, bool setting)
 {
     if (t->first && b->n) {
         struct open *top = &b->open[b->n - 1];
@@ -98,7 +98,8 @@ static void step(struct brackets *b, const struct weir_token *t, const struct we
             top->seen = true;
             top->indented = t->indent > top->tok.indent || is_closer(t);
         }
-        while (b->n && leaves(&b->open[b->n - 1], t)) say_missing(b, t);
+        while (b->n && (leaves(&b->open[b->n - 1], t) || (setting && *b->open[b->n - 1].tok.p != '{')))
+            say_missing(b, t); /* no setting stands in [ ] or ( ) */
     }
     if (is_closer(t))
         close_one(b, t);
@@ -113,8 +114,10 @@ void weir_brackets_explain(struct weir_text *t, const struct weir_input *in)
     weir_lex_start(&lx, in->bytes, in->n);
     struct weir_token tok, name = {0}, none = {0};
     while ((tok = weir_lex_next(&lx)).kind != WEIR_TOK_END) {
+        struct weir_token next = weir_lex_peek(&lx);
         bool assigns = weir_token_is(&tok, '=') || weir_token_is(&tok, ':');
-        step(&b, &tok, &name);
+        bool setting = tok.kind == WEIR_TOK_NAME && (weir_token_is(&next, '=') || weir_token_is(&next, ':'));
+        step(&b, &tok, &name, setting);
         if (tok.kind == WEIR_TOK_NAME)
             name = tok;
         else if (!assigns)

@@ -68,6 +68,13 @@ static bool parse_element(struct weir_syntax *s, bool array)
     return true;
 }
 
+/* A setting on a line of its own: the list above it was never closed. */
+static bool next_setting(const struct weir_syntax *s)
+{
+    struct weir_token ahead = weir_lex_peek(&s->lx);
+    return s->tok.kind == WEIR_TOK_NAME && s->tok.first && weir_assigns(&ahead);
+}
+
 static void separate(struct weir_syntax *s, char close)
 {
     char buf[WEIR_QUOTE_MAX + 8];
@@ -105,7 +112,9 @@ static void parse_list(struct weir_syntax *s, char close)
     weir_advance(s);
     if (weir_token_is(&s->tok, ',')) weir_mistake(s, &s->tok, "a value is missing before \",\"");
     while (!weir_closes(&s->tok)) {
-        if (!parse_element(s, array) || !weir_token_is(&s->tok, close)) separate(s, close);
+        bool any = parse_element(s, array);
+        if (next_setting(s)) break;
+        if (!any || !weir_token_is(&s->tok, close)) separate(s, close);
     }
     s->lists--;
     s->depth--;
