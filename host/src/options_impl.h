@@ -6,7 +6,7 @@
 enum { WEIR_PATH_MAX = 256 };
 struct weir_cursor { /* where in the tables and in the conf the driver is */
     const struct weir_options *o;
-    char path[WEIR_PATH_MAX]; /* "kafka.security.user" */
+    char path[WEIR_PATH_MAX]; /* "stage.security.user" */
     size_t n;
     struct weir_place where;
     bool bad;
