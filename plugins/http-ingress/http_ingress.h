@@ -1,0 +1,176 @@
+/* http_ingress.h - what the parts of http-ingress share: the conf, the routes made of it, a lane, a connection.
+ * One lane has one libmicrohttpd daemon on its own loop; nothing here is seen by two threads. */
+#ifndef HTTP_INGRESS_H
+#define HTTP_INGRESS_H
+#include <json_pb.h>
+#include <microhttpd.h>
+#include <weir/plugin.h>
+#include <weir/schema.h>
+
+/* ---- conf, as the option table lays it out (options.c) */
+struct route_conf {
+    struct weir_slice name, on;
+    const struct weir_schema *event;
+    struct weir_field key;
+    struct weir_list headers, answers;
+};
+
+struct cfg {
+    struct weir_slice listen, tokens;
+    struct weir_list routes, answers;
+    uint64_t timeout, max_body, max_header, header_timeout, body_timeout, idle_timeout;
+    int64_t max_connections;
+    int unknown_fields;
+    struct {
+        struct weir_slice cert, key;
+    } tls;
+};
+extern const struct weir_opt http_options[];
+
+/* ---- metrics (options.c), by index */
+enum { M_REQUESTS, M_SECONDS, M_CONNECTIONS, M_RECEIVED, M_SENT, M_UNAVAILABLE, M_EXPIRED };
+extern const struct weir_metric http_metrics[];
+
+/* ---- routes.c: "POST /v1/orders/{id}" to a small table */
+enum { MAX_SEGMENTS = 16, MAX_GIVEN = 16, MAX_ROUTES = 256 };
+enum method { GET, POST, PUT, PATCH, DELETE, N_METHODS };
+
+struct segment {
+    struct weir_slice text;                /* of a literal one */
+    const ProtobufCFieldDescriptor *field; /* of a {parameter} */
+};
+struct header_field {
+    const char *header;
+    const ProtobufCFieldDescriptor *field;
+};
+struct answer_status {
+    const char *outcome;
+    unsigned status;
+};
+struct route {
+    const struct route_conf *conf;
+    const char *name;
+    enum method method;
+    bool needs_body; /* the message has fields that neither path nor headers give */
+    unsigned n_segments, n_headers, n_answers;
+    struct segment segments[MAX_SEGMENTS];
+    struct header_field headers[MAX_GIVEN];
+    struct answer_status *answers; /* the route's own first, then the stage's */
+};
+struct routes {
+    struct route *all;
+    unsigned n;
+};
+
+int routes_make(struct routes *, const struct cfg *, struct weir_err *); /* frees what it made when it fails */
+void routes_free(struct routes *);
+const char *method_name(enum method);
+
+enum { MATCHED, NO_PATH, NO_METHOD };
+struct path {
+    struct weir_slice segments[MAX_SEGMENTS];
+    unsigned n;
+};
+bool path_split(struct path *, const char *url);
+int routes_match(const struct routes *, const char *method, const struct path *, const struct route **);
+/* "GET, HEAD, POST": what the path of a NO_METHOD has. */
+void routes_allow(const struct routes *, const struct path *, char *out, size_t size);
+unsigned route_status(const struct route *, const char *outcome); /* 0: not named */
+
+/* ---- a connection: and its request, for it has one at a time */
+enum phase {
+    IDLE,     /* kept alive, between requests */
+    HEADER,   /* just connected, or within the header */
+    BODY,     /* header read */
+    PIPELINE, /* suspended until its ticket resolves; no deadline of ours: the event has one */
+    SEND,     /* answered, not yet sent */
+    N_PHASES
+};
+
+struct conn {
+    struct lane *lane;
+    struct MHD_Connection *mhd;
+    struct conn *next, *prev; /* in lane->phases[phase], oldest deadline first */
+    enum phase phase;
+    uint64_t deadline_ns;
+    bool begun;   /* HEADER: the request line has come */
+    bool expired; /* shut down by us; libmicrohttpd closes it at its next turn */
+
+    /* the request */
+    const struct route *route; /* NULL: none matched */
+    uint64_t start_ns;
+    struct weir_json_buf body;
+    bool too_large, has_body;
+    struct weir_json_given given[MAX_GIVEN];
+    unsigned n_given;
+    char text[512]; /* of path parameters, percent-decoded */
+    size_t text_n;
+    char traceparent[56];
+
+    /* the answer */
+    struct weir_json_buf out;
+    struct MHD_Response *response;
+    unsigned status;
+};
+
+struct lane {
+    struct weir_ctx *ctx;
+    const struct cfg *cfg;
+    struct routes routes;
+    struct MHD_Daemon *daemon;
+    int listen_fd; /* -1 once it belongs to the daemon */
+    char *cert, *key;
+    struct weir_watch watch;
+    struct weir_task run_task; /* answers wait to be sent: run the daemon once for all of them */
+    struct weir_timer again, expiry;
+    bool running, run_posted, flowing, draining, at_limit, starved, closing;
+    bool has_place; /* a connection has gone: the daemon looks at its listening socket only when it runs again */
+    uint32_t n_conns, n_requests; /* requests: from the request line to the last byte of the answer */
+    struct {
+        struct conn *first, *last;
+    } phases[N_PHASES];
+    struct weir_batch *batch; /* of this turn */
+    struct weir_json_buf wire;
+    uint64_t position, random;
+};
+
+/* ---- server.c: the daemon in the lane's loop */
+int server_start(struct lane *, struct weir_err *);
+void server_stop(struct lane *);
+void server_quiesce(struct lane *);
+void server_run_soon(struct lane *);
+
+/* ---- conn.c: connections and their deadlines */
+void conn_notify(void *lane, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
+void conn_phase(struct conn *, enum phase);
+void conn_free_request(struct conn *);
+void lane_close_idle(struct lane *);
+void lane_expire(struct weir_timer *);
+void lane_check_drained(struct lane *);
+
+/* ---- request.c: from the header to the event */
+void *request_line(void *lane, const char *uri, struct MHD_Connection *);
+enum MHD_Result request_part(void *lane, struct MHD_Connection *, const char *url, const char *method,
+                             const char *version, const char *data, size_t *size, void **slot);
+void request_completed(void *lane, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
+
+/* ---- event.c */
+bool event_emit(struct conn *); /* false: answered already */
+void events_flush(struct lane *);
+
+/* ---- answer.c: they make conn->response; answer_send queues it */
+struct problem {
+    unsigned status;
+    const char *detail, *pointer, *outcome, *reason; /* reason: label of 503s */
+    uint64_t retry_after_ns;
+    const char *header, *value; /* one more header of the answer */
+};
+void answer_problem(struct conn *, const struct problem *);
+void answer_unavailable(struct conn *, const char *reason, const char *detail);
+void answer_result(struct conn *, const struct weir_result *);
+enum MHD_Result answer_send(struct conn *);
+
+/* ---- trace.c: W3C trace context */
+bool trace_valid(const char *text, size_t n);
+void trace_make(uint64_t *random, char out[56]);
+#endif
