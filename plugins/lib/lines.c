@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUND_BYTES = 4 << 20 }; /* rendered at a time: what gathers behind a slow disk stays small as events */
+enum { ROUND_BYTES = 1 << 20 }; /* rendered at a time: what gathers behind a slow disk stays small as events */
 static const size_t most_bytes = (size_t)1 << 30;
 
 void weir_lines_add(struct weir_lines *l, struct weir_ctx *ctx, struct weir_batch *batch)

@@ -23,7 +23,7 @@ struct weir_lines { /* zeroed; the first n_rendered batches are in buf */
 };
 /* Takes the batch; without memory its events are settled as RETRY. */
 void weir_lines_add(struct weir_lines *, struct weir_ctx *, struct weir_batch *);
-/* Renders what waits, a few MiB at a time, when nothing is rendered yet. False: nothing to write. */
+/* Renders what waits, about a MiB at a time, when nothing is rendered yet. False: nothing to write. */
 bool weir_lines_render(struct weir_lines *, struct weir_ctx *, enum weir_line_form);
 /* Settles and releases the rendered batches and empties buf. */
 void weir_lines_settle(struct weir_lines *, struct weir_ctx *, enum weir_status, const char *why);

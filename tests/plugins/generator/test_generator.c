@@ -117,7 +117,7 @@ static void drains(void **state)
 static int64_t field(struct weir_kit *kit, const struct weir_event *ev, const char *path)
 {
     const struct weir_field f = {.path = path};
-    int64_t v;
+    int64_t v = 0;
     if (!weir_get_i64(weir_kit_ctx(kit), ev, &f, &v)) fail_msg("no field %s", path);
     return v;
 }
@@ -129,7 +129,7 @@ static void makes_messages(void **state)
         "generator", "event = \"bets.v1.BetPlaced\" \n key = \"a\" \n fields = [ \"seq={seq}\", \"shard={lane}\", "
                      "\"bet_id={uuid}\", \"accepted_at={time}\", \"currency={{EUR}}\" ]");
     struct weir_event *ev = next(kit, "a", NULL);
-    struct weir_slice text;
+    struct weir_slice text = {NULL, 0};
     const struct weir_field id = {.path = "bet_id"}, currency = {.path = "currency"};
     assert_int_equal(ev->schema, weir_kit_schema(kit, "bets.v1.BetPlaced")->id);
     assert_int_equal(field(kit, ev, "seq"), 1);
