@@ -218,8 +218,8 @@ static void flow(struct weir_ctx *ctx, bool open)
     struct ingress *in = ctx->self;
     if (!open || in->draining) return; /* emit_room() knows */
     if (!in->posted) {
+        server_start(in->server); /* first: posting to a server that was not started crashes */
         slots_post(in);
-        server_start(in->server);
     }
     streams_pump(in);
     emit_flush(in);
