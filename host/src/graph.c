@@ -37,11 +37,6 @@ static int find_streams(struct streams *s, const struct weir_promises *all)
     return 0;
 }
 
-static bool is_call(const char *stream)
-{
-    return strncmp(stream, "call:", 5) == 0;
-}
-
 /* ---- labels */
 
 /* DOT strings end at a quote and know backslash escapes. */
@@ -97,12 +92,13 @@ static void dot(const struct weir_promises *all, const struct streams *s, FILE *
         for (uint32_t k = 0; k < all->pipelines[i].n; k++) {
             const struct weir_promise *p = &all->pipelines[i].stages[k].promise;
             uint32_t reads = stream_index(s, p->reads), writes = stream_index(s, p->writes);
-            const char *style = is_call(p->reads) ? " [style=dotted]" : "";
-            if (*p->reads && weir_promised_calls(&all->pipelines[i], k))
+            const char *style = weir_promised_is_call(p->reads) ? " [style=dotted]" : "";
+            if (*p->reads && weir_promised_calls_by_read(&all->pipelines[i], k))
                 fprintf(out, "  p%us%u -> x%u%s;\n", i, k, reads, style);
             else if (*p->reads)
                 fprintf(out, "  x%u -> p%us%u%s;\n", reads, i, k, style);
-            if (*p->writes) fprintf(out, "  p%us%u -> x%u;\n", i, k, writes);
+            style = weir_promised_is_call(p->writes) ? " [style=dotted]" : "";
+            if (*p->writes) fprintf(out, "  p%us%u -> x%u%s;\n", i, k, writes, style);
         }
     fputs("}\n", out);
 }
@@ -138,12 +134,13 @@ static void mermaid(const struct weir_promises *all, const struct streams *s, FI
         for (uint32_t k = 0; k < all->pipelines[i].n; k++) {
             const struct weir_promise *p = &all->pipelines[i].stages[k].promise;
             uint32_t reads = stream_index(s, p->reads), writes = stream_index(s, p->writes);
-            const char *arrow = is_call(p->reads) ? "-. call .->" : "-->";
-            if (*p->reads && weir_promised_calls(&all->pipelines[i], k))
+            const char *arrow = weir_promised_is_call(p->reads) ? "-. call .->" : "-->";
+            if (*p->reads && weir_promised_calls_by_read(&all->pipelines[i], k))
                 fprintf(out, "  p%us%u %s x%u\n", i, k, arrow, reads);
             else if (*p->reads)
                 fprintf(out, "  x%u %s p%us%u\n", reads, arrow, i, k);
-            if (*p->writes) fprintf(out, "  p%us%u --> x%u\n", i, k, writes);
+            arrow = weir_promised_is_call(p->writes) ? "-. call .->" : "-->";
+            if (*p->writes) fprintf(out, "  p%us%u %s x%u\n", i, k, arrow, writes);
         }
 }
 
@@ -152,13 +149,13 @@ static void mermaid(const struct weir_promises *all, const struct streams *s, FI
 /* "a/sink, b/sink → " or " → c/source": who puts in, who takes out. */
 static void text_ends(const struct weir_promises *all, const char *stream, bool takers, FILE *out)
 {
-    const char *arrow = is_call(stream) ? " ⇢ " : " → ";
+    const char *arrow = weir_promised_is_call(stream) ? " ⇢ " : " → ";
     int n = 0;
     for (uint32_t i = 0; i < all->n; i++) {
         const struct weir_promised *p = &all->pipelines[i];
         for (uint32_t k = 0; k < p->n; k++) {
             const struct weir_promise *s = &p->stages[k].promise;
-            bool reads = strcmp(s->reads, stream) == 0, calls = reads && weir_promised_calls(p, k);
+            bool reads = strcmp(s->reads, stream) == 0, calls = reads && weir_promised_calls_by_read(p, k);
             if (takers ? !reads || calls : strcmp(s->writes, stream) != 0 && !calls) continue;
             fprintf(out, "%s%s/%s", n++ ? ", " : takers ? arrow : "", p->conf->name, p->stages[k].conf->name);
         }

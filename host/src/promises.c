@@ -46,16 +46,24 @@ void weir_promises_free(struct weir_promises *all)
     *all = (struct weir_promises){NULL, 0};
 }
 
-bool weir_promised_writes(const struct weir_promised *p, const char *stream)
+bool weir_promised_is_call(const char *stream)
 {
-    for (uint32_t k = 0; k < p->n; k++)
-        if (*stream && strcmp(p->stages[k].promise.writes, stream) == 0) return true;
-    return false;
+    return strncmp(stream, "call:", 5) == 0;
 }
 
-bool weir_promised_calls(const struct weir_promised *p, uint32_t stage)
+bool weir_promised_calls_by_read(const struct weir_promised *p, uint32_t stage)
 {
-    return stage > 0 && strncmp(p->stages[stage].promise.reads, "call:", 5) == 0;
+    return stage > 0 && weir_promised_is_call(p->stages[stage].promise.reads);
+}
+
+bool weir_promised_feeds(const struct weir_promised *p, const char *stream)
+{
+    for (uint32_t k = 0; *stream && k < p->n; k++) {
+        const struct weir_promise *s = &p->stages[k].promise;
+        if (strcmp(s->writes, stream) == 0) return true;
+        if (weir_promised_calls_by_read(p, k) && strcmp(s->reads, stream) == 0) return true;
+    }
+    return false;
 }
 
 void weir_promised_chain(const struct weir_promised *p, FILE *out)

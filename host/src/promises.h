@@ -26,9 +26,11 @@ static inline bool weir_promises_has(const struct weir_promised_stage *s, uint32
 {
     return s->known && (s->promise.flags & flag);
 }
-bool weir_promised_writes(const struct weir_promised *, const char *stream);
-/* A stage that reads "call:x" asks; a source that reads it is who answers. */
-bool weir_promised_calls(const struct weir_promised *, uint32_t stage);
+/* Calls: "call:x" is what a stage writes, or reads without being the source; a source that reads it serves it. */
+bool weir_promised_is_call(const char *stream);
+bool weir_promised_calls_by_read(const struct weir_promised *, uint32_t stage);
+/* Some stage writes the stream, or calls it. */
+bool weir_promised_feeds(const struct weir_promised *, const char *stream);
 /* "a ▸ b ▸ c" */
 void weir_promised_chain(const struct weir_promised *, FILE *);
 #endif

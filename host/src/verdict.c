@@ -63,7 +63,7 @@ static struct judged judge(const struct weir_promises *all, const struct weir_pr
 /* A repair is worth its name when what the repairing pipeline settles is durable and really goes to that stream. */
 static bool sound(const struct judged *j, const char *stream)
 {
-    return j->unknown == NONE && !any(j, vague) && !early(j) && j->p->n > 1 && weir_promised_writes(j->p, stream);
+    return j->unknown == NONE && !any(j, vague) && !early(j) && j->p->n > 1 && weir_promised_feeds(j->p, stream);
 }
 
 static const struct weir_promised *repairer(const struct weir_promises *all, const char *stream, bool want_sound)
@@ -191,31 +191,38 @@ static void put_peers(const struct judged *j, const char *verb, const char *stre
     for (uint32_t i = 0; i < j->all->n; i++) {
         const struct weir_promised *p = &j->all->pipelines[i];
         bool match =
-            writers ? weir_promised_writes(p, stream) : p->n > 0 && strcmp(p->stages[0].promise.reads, stream) == 0;
+            writers ? weir_promised_feeds(p, stream) : p->n > 0 && strcmp(p->stages[0].promise.reads, stream) == 0;
         if (!match || p == j->p) continue;
         fputs(n++ ? "," : verb, out);
         fprintf(out, " `%s`", p->conf->name);
         struct judged other = judge(j->all, p);
-        if (writers && has_window(&other)) fputs(" with a loss window", out);
+        if (writers && !weir_promised_is_call(stream) && has_window(&other)) fputs(" with a loss window", out);
     }
     if (n) fputc(')', out);
+}
+
+static void put_stream(const struct judged *j, const char *verb, const char *stream, const char *peers, bool writers,
+                       FILE *out)
+{
+    fprintf(out, "  %s: %s", verb, stream);
+    put_peers(j, peers, stream, writers, out);
+    fputc('\n', out);
 }
 
 static void put_streams(const struct judged *j, FILE *out)
 {
     for (uint32_t k = 0; k < j->p->n; k++) {
-        const struct weir_promise *s = &j->p->stages[k].promise;
-        if (*s->reads) {
-            bool calls = weir_promised_calls(j->p, k);
-            fprintf(out, "  %s: %s", calls ? "calls" : "reads", s->reads);
-            put_peers(j, calls ? " (served by" : " (written by", s->reads, !calls, out);
-            fputc('\n', out);
-        }
-        if (*s->writes) {
-            fprintf(out, "  writes: %s", s->writes);
-            put_peers(j, " (read by", s->writes, false, out);
-            fputc('\n', out);
-        }
+        const char *reads = j->p->stages[k].promise.reads, *writes = j->p->stages[k].promise.writes;
+        if (weir_promised_calls_by_read(j->p, k))
+            put_stream(j, "calls", reads, " (served by", false, out);
+        else if (weir_promised_is_call(reads))
+            put_stream(j, "serves", reads, " (called by", true, out);
+        else if (*reads)
+            put_stream(j, "reads", reads, " (written by", true, out);
+        if (weir_promised_is_call(writes))
+            put_stream(j, "calls", writes, " (served by", false, out);
+        else if (*writes)
+            put_stream(j, "writes", writes, " (read by", false, out);
     }
 }
 

@@ -266,7 +266,13 @@ static void joins_by_name(void **state)
     stage("sink", &once);
     verdict(false);
     has_line(said, "  calls: call:ledger (served by `ledger`)\n  writes: log:orders (read by `record`)\n");
+    has_line(said, "  serves: call:ledger (called by `orders`)\n");
     has_line(said, "  reads: log:orders (written by `orders` with a loss window)\n");
+    struct weir_promise writes_call = {.flags = WEIR_DURABLE_ON_OK, .writes = "call:ledger"};
+    stages[1].cfg = &writes_call; /* a call may stand on the side of what a stage writes, too */
+    verdict(false);
+    has_line(said, "  calls: call:ledger (served by `ledger`)\n");
+    has_line(said, "  serves: call:ledger (called by `orders`)\n");
 }
 
 static void odd_confs(void **state)
