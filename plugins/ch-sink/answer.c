@@ -51,7 +51,7 @@ static const struct {
      * 242 read only, 243 disk full, 516 login, 497 rights ... may all pass, and no row is to blame. */
 };
 
-static int code_in(const struct buf *reply)
+static int code_in(const struct weir_buf *reply)
 {
     static const char mark[] = "Code: ";
     const char *at = reply->n ? memmem(reply->p, reply->n, mark, sizeof(mark) - 1) : NULL;

@@ -8,9 +8,9 @@ struct mark { /* where a column stood before the row */
     uint64_t n;
 };
 
-static bool put_le(struct buf *b, uint64_t v, unsigned width)
+static bool put_le(struct weir_buf *b, uint64_t v, unsigned width)
 {
-    if (!buf_room(b, 8)) return false;
+    if (!weir_buf_room(b, 8)) return false;
     for (unsigned i = 0; i < 8; i++) b->p[b->n + i] = (uint8_t)(v >> (8 * i)); /* one store on little-endian machines */
     b->n += width;
     return true;
@@ -52,7 +52,7 @@ static enum weir_read put_fixed(struct ch_column *col, const struct weir_column 
 {
     size_t width = col->type.width;
     if (s.n > width) return refuse(c, err, "too long");
-    if (!buf_room(&col->data, width)) return WEIR_READ_NO_MEMORY;
+    if (!weir_buf_room(&col->data, width)) return WEIR_READ_NO_MEMORY;
     memset(col->data.p + col->data.n, 0, width);
     if (s.n) memcpy(col->data.p + col->data.n, s.p, s.n);
     col->data.n += width;
@@ -62,12 +62,8 @@ static enum weir_read put_fixed(struct ch_column *col, const struct weir_column 
 static enum weir_read put_enum_name(struct ch_column *col, const struct weir_column *c, int64_t number)
 {
     char digits[24];
-    const char *name = weir_column_enum_name(c, number);
-    if (!name) { /* a newer sender's value: its number, as protobuf's own JSON has it */
-        snprintf(digits, sizeof(digits), "%lld", (long long)number);
-        name = digits;
-    }
-    return stored(buf_string(&col->data, name, strlen(name)));
+    const char *name = weir_column_enum_text(c, number, digits);
+    return stored(weir_buf_string(&col->data, name, strlen(name)));
 }
 
 static enum weir_read put_enum(struct ch_column *col, const struct weir_column *c, int64_t number, char *err)
@@ -78,39 +74,11 @@ static enum weir_read put_enum(struct ch_column *col, const struct weir_column *
     return refuse(c, err, "its value has no name");
 }
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 8-4-4-4-12 digits, or the 16 bytes themselves. */
-static bool read_uuid(const struct weir_column *c, struct weir_slice s, uint8_t out[16])
-{
-    if (c->kind == WEIR_COLUMN_BYTES && s.n == 16) {
-        memcpy(out, s.p, 16);
-        return true;
-    }
-    if (s.n != 36) return false;
-    for (unsigned i = 0, byte = 0; i < 36;) {
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (s.p[i++] != '-') return false;
-            continue;
-        }
-        int high = hex(s.p[i]), low = hex(s.p[i + 1]);
-        if (high < 0 || low < 0) return false;
-        out[byte++] = (uint8_t)(high << 4 | low);
-        i += 2;
-    }
-    return true;
-}
-
 static enum weir_read put_uuid(struct ch_column *col, const struct weir_column *c, struct weir_slice s, char *err)
 {
     uint8_t id[16];
-    if (!read_uuid(c, s, id)) return refuse(c, err, "not a UUID");
-    if (!buf_room(&col->data, 16)) return WEIR_READ_NO_MEMORY;
+    if (!weir_column_uuid(c, s, id)) return refuse(c, err, "not a UUID");
+    if (!weir_buf_room(&col->data, 16)) return WEIR_READ_NO_MEMORY;
     for (int i = 0; i < 8; i++) { /* two little-endian halves, the high one first */
         col->data.p[col->data.n + (size_t)i] = id[7 - i];
         col->data.p[col->data.n + 8 + (size_t)i] = id[15 - i];
@@ -155,7 +123,7 @@ static enum weir_read put_value(struct ch_column *col, const struct weir_column 
     case CH_INT: return put_int(col, c, v, err);
     case CH_FLOAT32:
     case CH_FLOAT64: return put_float(col, v->f64);
-    case CH_STRING: return stored(buf_string(&col->data, v->bytes.p, v->bytes.n));
+    case CH_STRING: return stored(weir_buf_string(&col->data, v->bytes.p, v->bytes.n));
     case CH_FIXED: return put_fixed(col, c, v->bytes, err);
     case CH_ENUM_NAME: return put_enum_name(col, c, v->i64);
     case CH_ENUM: return put_enum(col, c, v->i64, err);
@@ -172,7 +140,7 @@ static enum weir_read put_nothing(struct ch_column *col)
         [CH_DATE] = 2,    [CH_DATE32] = 4,  [CH_DATETIME] = 4, [CH_DATETIME64] = 8};
     bool own = col->type.form == CH_INT || col->type.form == CH_FIXED || col->type.form == CH_ENUM;
     size_t width = own ? col->type.width : widths[col->type.form];
-    if (!buf_room(&col->data, width)) return WEIR_READ_NO_MEMORY;
+    if (!weir_buf_room(&col->data, width)) return WEIR_READ_NO_MEMORY;
     memset(col->data.p + col->data.n, 0, width);
     col->data.n += width;
     return WEIR_READ_OK;
@@ -229,7 +197,7 @@ enum weir_read ch_block_add(struct ch_layout *l, struct weir_slice wire, char er
     return WEIR_READ_OK;
 }
 
-bool ch_block_finish(const struct ch_layout *l, struct buf *out)
+bool ch_block_finish(const struct ch_layout *l, struct weir_buf *out)
 {
     size_t size = 32;
     for (uint32_t i = 0; i < l->plan->n; i++) {
@@ -237,14 +205,15 @@ bool ch_block_finish(const struct ch_layout *l, struct buf *out)
         size += 32 + strlen(l->plan->v[i].name) + strlen(col->type.declared);
         size += col->nulls.n + col->offsets.n + col->data.n;
     }
-    if (!buf_room(out, size)) return false;
-    bool ok = buf_varint(out, l->plan->n) && buf_varint(out, l->rows);
+    if (!weir_buf_room(out, size)) return false;
+    bool ok = weir_buf_varint(out, l->plan->n) && weir_buf_varint(out, l->rows);
     for (uint32_t i = 0; ok && i < l->plan->n; i++) {
         const struct ch_column *col = &l->columns[i];
         const char *name = l->plan->v[i].name;
-        ok = buf_string(out, name, strlen(name)) && buf_string(out, col->type.declared, strlen(col->type.declared)) &&
-             buf_put(out, col->offsets.p, col->offsets.n) && buf_put(out, col->nulls.p, col->nulls.n) &&
-             buf_put(out, col->data.p, col->data.n);
+        ok = weir_buf_string(out, name, strlen(name)) &&
+             weir_buf_string(out, col->type.declared, strlen(col->type.declared)) &&
+             weir_buf_put(out, col->offsets.p, col->offsets.n) && weir_buf_put(out, col->nulls.p, col->nulls.n) &&
+             weir_buf_put(out, col->data.p, col->data.n);
     }
     return ok;
 }
@@ -281,9 +250,9 @@ void ch_layout_free(struct ch_layout *l)
     if (!l) return;
     for (uint32_t i = 0; l->columns && i < l->plan->n; i++) {
         ch_type_free(&l->columns[i].type);
-        buf_free(&l->columns[i].nulls);
-        buf_free(&l->columns[i].offsets);
-        buf_free(&l->columns[i].data);
+        weir_buf_free(&l->columns[i].nulls);
+        weir_buf_free(&l->columns[i].offsets);
+        weir_buf_free(&l->columns[i].data);
     }
     weir_row_free(&l->row);
     weir_columns_free(l->plan);

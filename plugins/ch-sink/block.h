@@ -8,8 +8,8 @@
 
 struct ch_column {
     struct ch_type type;
-    struct buf nulls, offsets, data; /* as the format wants them: one byte, 8 bytes, values */
-    uint64_t n;                      /* elements, of all rows */
+    struct weir_buf nulls, offsets, data; /* as the format wants them: one byte, 8 bytes, values */
+    uint64_t n;                           /* elements, of all rows */
 };
 struct ch_layout { /* what a table takes from the message, and a block in the making */
     struct weir_columns *plan;
@@ -27,5 +27,5 @@ void ch_block_clear(struct ch_layout *);
 /* Adds one event, whole or not at all. */
 enum weir_read ch_block_add(struct ch_layout *, struct weir_slice wire, char err[WEIR_COLUMNS_ERR]);
 /* The block in the Native format, into `out` (empty before). False: no memory. */
-bool ch_block_finish(const struct ch_layout *, struct buf *out);
+bool ch_block_finish(const struct ch_layout *, struct weir_buf *out);
 #endif

@@ -82,7 +82,7 @@ static size_t take_body(char *p, size_t size, size_t n, void *arg)
 {
     struct http_call *call = arg;
     size_t len = size * n, room = HTTP_REPLY_MAX - call->reply.n;
-    return buf_put(&call->reply, p, len < room ? len : room) ? len : 0;
+    return weir_buf_put(&call->reply, p, len < room ? len : room) ? len : 0;
 }
 
 static void unlink_call(struct http_call *call)
@@ -98,7 +98,7 @@ void http_cancel(struct http_call *call)
 {
     if (!call->easy) return;
     unlink_call(call);
-    buf_free(&call->reply);
+    weir_buf_free(&call->reply);
 }
 
 static void finish_calls(struct http *h)

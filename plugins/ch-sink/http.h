@@ -28,7 +28,7 @@ struct http_call {
     CURLcode code; /* not CURLE_OK: there is none */
     long status;   /* HTTP */
     int exception; /* X-ClickHouse-Exception-Code, 0 when there is none */
-    struct buf reply;
+    struct weir_buf reply;
     char error[CURL_ERROR_SIZE];
     double seconds;
     /* http.c's */

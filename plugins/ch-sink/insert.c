@@ -11,8 +11,8 @@ static void on_answer(struct http_call *call);
 
 void block_free(struct block *b)
 {
-    buf_free(&b->body);
-    buf_free(&b->call.reply);
+    weir_buf_free(&b->body);
+    weir_buf_free(&b->call.reply);
     free(b->entries);
     free(b->url);
     free(b);
@@ -32,35 +32,35 @@ static void put_first(struct block *b)
 
 /* ---- making */
 
-static void quote(struct buf *to, bool *ok, const char *name, size_t n)
+static void quote(struct weir_buf *to, bool *ok, const char *name, size_t n)
 {
-    *ok = *ok && buf_put(to, "`", 1);
+    *ok = *ok && weir_buf_put(to, "`", 1);
     for (size_t i = 0; *ok && i < n; i++) {
-        if (name[i] == '`' || name[i] == '\\') *ok = buf_put(to, "\\", 1);
-        *ok = *ok && buf_put(to, name + i, 1);
+        if (name[i] == '`' || name[i] == '\\') *ok = weir_buf_put(to, "\\", 1);
+        *ok = *ok && weir_buf_put(to, name + i, 1);
     }
-    *ok = *ok && buf_put(to, "`", 1);
+    *ok = *ok && weir_buf_put(to, "`", 1);
 }
 
 /* INSERT INTO `db`.`table` (`a`, `b`) FORMAT Native */
-static bool statement(const struct sink *s, struct buf *sql)
+static bool statement(const struct sink *s, struct weir_buf *sql)
 {
-    bool ok = buf_put(sql, "INSERT INTO ", 12);
+    bool ok = weir_buf_put(sql, "INSERT INTO ", 12);
     quote(sql, &ok, (const char *)s->cfg->database.p, s->cfg->database.n);
-    ok = ok && buf_put(sql, ".", 1);
+    ok = ok && weir_buf_put(sql, ".", 1);
     quote(sql, &ok, (const char *)s->cfg->table.p, s->cfg->table.n);
     for (uint32_t i = 0; i < s->layout->plan->n; i++) {
         const char *name = s->layout->plan->v[i].name;
-        ok = ok && buf_put(sql, i ? ", " : " (", 2);
+        ok = ok && weir_buf_put(sql, i ? ", " : " (", 2);
         quote(sql, &ok, name, strlen(name));
     }
-    return ok && buf_put(sql, ") FORMAT Native", 15);
+    return ok && weir_buf_put(sql, ") FORMAT Native", 15);
 }
 
 static bool make_url(struct sink *s, struct block *b)
 {
     char token[512];
-    struct buf sql = {NULL, 0, 0};
+    struct weir_buf sql = {NULL, 0, 0};
     XXH128_hash_t h = XXH3_128bits(b->body.p, b->body.n);
     snprintf(token, sizeof(token), "%.100s/%.100s:%.100s:%u:%llu-%llu:%016llx%016llx", s->ctx->pipeline, s->ctx->stage,
              s->name, b->part->id, (unsigned long long)b->entries[0].ev->position,
@@ -69,7 +69,7 @@ static bool make_url(struct sink *s, struct block *b)
     free(b->url);
     b->url = strdup(s->base);
     bool ok = b->url && statement(s, &sql) && url_add(&b->url, "query", (const char *)sql.p, sql.n);
-    buf_free(&sql);
+    weir_buf_free(&sql);
     if (s->table.async_insert) ok = ok && url_add(&b->url, "async_insert", "0", 1);
     if (s->table.deduplicate_insert)
         ok = ok && url_add(&b->url, "deduplicate_insert", "enable", 6);
@@ -222,9 +222,9 @@ static void on_answer(struct http_call *call)
 /* When a partition's next block may go: 0 at once, UINT64_MAX never as things are. */
 static uint64_t due(struct sink *s, const struct part *p, bool flush)
 {
-    if (p->flight || (!p->ready && p->n == 0)) return UINT64_MAX;
+    if (p->flight || (!p->ready && p->queue.n == 0)) return UINT64_MAX;
     if (p->ready) return p->not_before;
-    if (flush || p->n >= (uint64_t)s->cfg->max_rows || p->bytes >= s->cfg->max_bytes) return p->not_before;
+    if (flush || p->queue.n >= (uint64_t)s->cfg->max_rows || p->queue.bytes >= s->cfg->max_bytes) return p->not_before;
     uint64_t linger = p->oldest_ns + s->cfg->linger;
     return linger > p->not_before ? linger : p->not_before;
 }

@@ -4,6 +4,7 @@
 #define CH_SINK_SINK_H
 #include "block.h"
 #include "http.h"
+#include "pending.h"
 #include "table.h"
 #include <weir/schema.h>
 
@@ -23,31 +24,21 @@ struct cfg {
 
 enum { METRIC_INSERTS, METRIC_ROWS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
 
-struct held { /* a batch, until every event of it is settled */
-    struct weir_batch *batch;
-    uint32_t left;
-};
-struct entry {
-    struct weir_event *ev;
-    struct held *held;
-};
 struct part { /* one partition of the source: at most one block of it is on its way */
     uint32_t id;
-    struct entry *fifo;
-    uint32_t head, n, cap; /* fifo[head .. head + n) */
-    uint64_t bytes;        /* of the values in it */
-    uint64_t oldest_ns;    /* when the first of them came */
-    uint64_t not_before;   /* back-off */
-    struct block *ready;   /* made or split blocks that go before new ones */
+    struct weir_queue queue;
+    uint64_t oldest_ns;  /* when the first in the queue came */
+    uint64_t not_before; /* back-off */
+    struct block *ready; /* made or split blocks that go before new ones */
     struct block *flight;
 };
 struct block {
     struct sink *sink;
     struct part *part;
     struct block *next;
-    struct entry *entries;
+    struct weir_entry *entries;
     uint32_t n;
-    struct buf body; /* empty: to be made (anew) from the entries. Else sent again byte for byte */
+    struct weir_buf body; /* empty: to be made (anew) from the entries. Else sent again byte for byte */
     char *url;
     uint32_t tries;
     bool sent;
@@ -83,7 +74,7 @@ struct sink {
 
 /* rows.c */
 void rows_push(struct sink *, struct weir_batch *);
-void rows_settle(struct sink *, struct entry, enum weir_status, const char *why);
+void rows_settle(struct sink *, struct weir_entry, enum weir_status, const char *why);
 struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all of it stays */
 void rows_close(struct sink *);
 

@@ -50,7 +50,7 @@ void state_say(struct sink *s)
 }
 
 /* A table that fits: from here on its layout makes the blocks. */
-static bool learn(struct sink *s, const struct buf *answer)
+static bool learn(struct sink *s, const struct weir_buf *answer)
 {
     char err[WEIR_COLUMNS_ERR];
     struct ch_table table;
@@ -92,7 +92,7 @@ static void on_described(struct http_call *call)
         s->ready = s->was_ready = true;
     for (char *c = s->why; *c; c++)
         if ((unsigned char)*c < ' ') *c = ' ';
-    buf_free(&call->reply);
+    weir_buf_free(&call->reply);
     if (s->ready)
         s->tries = 0;
     else
@@ -164,7 +164,7 @@ void state_close(struct sink *s)
 {
     http_close(&s->http);
     if (s->ctx) s->ctx->host->timer_stop(s->ctx, &s->probe_timer);
-    buf_free(&s->probe.reply);
+    weir_buf_free(&s->probe.reply);
     ch_layout_free(s->layout);
     ch_table_free(&s->table);
     free(s->base);

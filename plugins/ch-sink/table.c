@@ -84,7 +84,7 @@ static bool add_row(struct found *f, char **w)
     return true;
 }
 
-static bool read_rows(struct found *f, const struct buf *answer)
+static bool read_rows(struct found *f, const struct weir_buf *answer)
 {
     const uint8_t *p = answer->p, *end = answer->p + answer->n;
     bool ok = true;
@@ -179,7 +179,7 @@ static void judge(struct found *f, const struct ch_table_wish *wish)
                  wish->name, wish->name);
 }
 
-int ch_table_read(struct ch_table *t, const struct buf *answer, const struct ch_table_wish *wish,
+int ch_table_read(struct ch_table *t, const struct weir_buf *answer, const struct ch_table_wish *wish,
                   char err[WEIR_COLUMNS_ERR])
 {
     struct found f = {.table = t};

@@ -28,7 +28,7 @@ struct ch_table_wish {
 /* The statement that asks it all; {db:String} and {table:String} come as parameters. */
 extern const char ch_table_query[];
 /* Reads the answer (RowBinary). -1 with err: no such table, or nonsense. */
-int ch_table_read(struct ch_table *, const struct buf *answer, const struct ch_table_wish *,
+int ch_table_read(struct ch_table *, const struct weir_buf *answer, const struct ch_table_wish *,
                   char err[WEIR_COLUMNS_ERR]);
 void ch_table_free(struct ch_table *);
 #endif

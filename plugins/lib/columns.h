@@ -91,6 +91,10 @@ enum weir_read weir_columns_read(const struct weir_columns *, struct weir_slice 
 
 /* The name that the .proto gives to an enum's number, or NULL. */
 const char *weir_column_enum_name(const struct weir_column *, int64_t number);
+/* The same, or the number itself (a newer sender's value), as protobuf's JSON has it. */
+const char *weir_column_enum_text(const struct weir_column *, int64_t number, char digits[24]);
+/* A string of 8-4-4-4-12 digits or 16 bytes as a UUID's bytes. */
+bool weir_column_uuid(const struct weir_column *, struct weir_slice, uint8_t out[16]);
 /* "a signed integer", "repeated strings": for error texts. */
 const char *weir_column_field_type(const struct weir_column *);
 

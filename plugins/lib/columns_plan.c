@@ -309,27 +309,3 @@ void weir_columns_free(struct weir_columns *plan)
     free(plan->v);
     free(plan);
 }
-
-/* ---- for people */
-
-const char *weir_column_enum_name(const struct weir_column *c, int64_t number)
-{
-    if (c->field->type != PROTOBUF_C_TYPE_ENUM || number < INT32_MIN || number > INT32_MAX) return NULL;
-    const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(c->field->descriptor, (int)number);
-    return v ? v->name : NULL;
-}
-
-const char *weir_column_field_type(const struct weir_column *c)
-{
-    static const char *const names[][2] = {
-        [WEIR_COLUMN_I64] = {"a signed integer", "repeated signed integers"},
-        [WEIR_COLUMN_U64] = {"an unsigned integer", "repeated unsigned integers"},
-        [WEIR_COLUMN_F64] = {"a float or double", "repeated floats or doubles"},
-        [WEIR_COLUMN_BOOL] = {"a bool", "repeated bools"},
-        [WEIR_COLUMN_ENUM] = {"an enum", "repeated enums"},
-        [WEIR_COLUMN_STRING] = {"a string", "repeated strings"},
-        [WEIR_COLUMN_BYTES] = {"bytes", "repeated bytes"},
-        [WEIR_COLUMN_TIME] = {"a google.protobuf.Timestamp", "repeated google.protobuf.Timestamps"},
-    };
-    return names[c->kind][c->repeated];
-}

@@ -26,7 +26,7 @@ static void becomes(const char *column, const char *type, const Parcels__V1__Par
                     const void *data, size_t n)
 {
     char err[WEIR_COLUMNS_ERR];
-    struct buf out = {NULL, 0, 0};
+    struct weir_buf out = {NULL, 0, 0};
     struct ch_layout *l = layout(column, type, err);
     if (!l) fail_msg("%s", err);
     if (add(l, p, err) != WEIR_READ_OK) fail_msg("%s", err);
@@ -37,7 +37,7 @@ static void becomes(const char *column, const char *type, const Parcels__V1__Par
     head += 1 + strlen(declared);
     assert_int_equal(out.n - head, n);
     if (n) assert_memory_equal(out.p + head, data, n);
-    buf_free(&out);
+    weir_buf_free(&out);
     ch_layout_free(l);
 }
 #define BECOMES(column, type, p, declared, data) becomes(column, type, p, declared, data, sizeof(data) - 1)
@@ -187,7 +187,7 @@ static void a_row_is_there_whole_or_not_at_all(void **state)
     struct weir_columns *plan = weir_columns_plan(&parcels__v1__parcel__descriptor, cols, 4, NULL, 0, err);
     struct ch_layout *l = ch_layout_new(plan, err);
     int32_t stops[] = {1, 2, 3};
-    struct buf before = {NULL, 0, 0}, after = {NULL, 0, 0};
+    struct weir_buf before = {NULL, 0, 0}, after = {NULL, 0, 0};
     Parcels__V1__Parcel p = PARCELS__V1__PARCEL__INIT;
     assert_non_null(l);
     p.note = "x", p.has_pieces = 1, p.pieces = 1, p.n_stops = 3, p.stops = stops;
@@ -200,8 +200,8 @@ static void a_row_is_there_whole_or_not_at_all(void **state)
     assert_memory_equal(before.p, after.p, before.n);
     ch_block_clear(l);
     assert_int_equal(l->rows, 0);
-    buf_free(&before);
-    buf_free(&after);
+    weir_buf_free(&before);
+    weir_buf_free(&after);
     ch_layout_free(l);
 }
 
