@@ -50,7 +50,7 @@ bool weir_wire_resolve(const ProtobufCMessageDescriptor *m, const char *path, st
 
 /* ---- bytes */
 
-static bool read_varint(struct reader *r, uint64_t *out)
+static bool read_long_varint(struct reader *r, uint64_t *out)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 70 && r->p < r->end; shift += 7) {
@@ -63,6 +63,14 @@ static bool read_varint(struct reader *r, uint64_t *out)
         }
     }
     return false;
+}
+
+/* Tags and lengths are one byte nearly always. */
+static inline bool read_varint(struct reader *r, uint64_t *out)
+{
+    if (r->p == r->end || *r->p >= 0x80) return read_long_varint(r, out);
+    *out = *r->p++;
+    return true;
 }
 
 static bool read_fixed(struct reader *r, size_t n, uint64_t *out)

@@ -13,6 +13,6 @@ struct weir_wire_path { /* a field path looked up in one message type; plain dat
 
 /* False: no such field, a repeated one on the way, or deeper than WEIR_WIRE_DEPTH. */
 bool weir_wire_resolve(const ProtobufCMessageDescriptor *, const char *path, struct weir_wire_path *);
-/* As weir_schemas_get says. Cost: one walk over the tags of the message, about 2 ns a field. */
+/* As weir_schemas_get says. Cost: one walk over the tags of the message, about 5 ns a field. */
 bool weir_wire_read(const struct weir_wire_path *, struct weir_slice wire, struct weir_value *);
 #endif
