@@ -79,7 +79,7 @@ static void count_unconfirmed(struct client *c)
 
 void publish(struct client *c, const struct reply *r, struct weir_slice traceparent)
 {
-    bool outbox = c->cfg->unconfirmed_max == 0; /* the relay publishes everything */
+    bool outbox = c->cfg->unconfirmed_max == 0 || c->ctx->last; /* the relay publishes everything */
     if (outbox) return;
     if ((c->cfg->relay && c->n_unconfirmed >= c->cfg->unconfirmed_max) || !put_event(c, r, traceparent)) {
         c->ctx->host->metric(c->ctx, METRIC_LEFT_TO_RELAY, NULL, 1);

@@ -75,8 +75,9 @@ static int check(const void *config, struct weir_err *err)
 static void promise(const void *config, struct weir_promise *p)
 {
     const struct cfg *cfg = config;
-    p->flags = WEIR_EFFECT | WEIR_MAY_REFUSE | WEIR_ONCE_BY_KEY;
-    p->flags |= cfg->unconfirmed_max ? WEIR_ANSWERS_EARLY : WEIR_DURABLE_ON_OK;
+    /* OK means that the wallet has said so, which it does only after its commit */
+    p->flags = WEIR_EFFECT | WEIR_MAY_REFUSE | WEIR_ONCE_BY_KEY | WEIR_DURABLE_ON_OK;
+    if (cfg->unconfirmed_max) p->flags |= WEIR_ANSWERS_EARLY;
     snprintf(p->key, sizeof p->key, "account_id, bet_id");
     snprintf(p->writes, sizeof p->writes, "call:%s", (const char *)cfg->target.p);
 }

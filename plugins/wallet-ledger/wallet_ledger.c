@@ -41,7 +41,7 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, notify, WEIR_BOOL, .def = "false",
              .doc = "NOTIFY weir_ledger at each debit, for a ledger-relay with grace = \"0s\"; costs throughput, since "
                     "PostgreSQL then commits one transaction at a time"),
-    WEIR_OPT(struct cfg, ledger, WEIR_STRING, .def = "\"main\"",
+    WEIR_OPT(struct cfg, ledger, WEIR_STRING, .def = "main",
              .doc = "the ledger's name in `weir check`, the same at every stage that uses it"),
     WEIR_OPT_END,
 };
