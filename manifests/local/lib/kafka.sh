@@ -108,9 +108,5 @@ kafka_tool() {
 # kafka_topics ARGS...: kafka-topics.sh on the plain listener.
 kafka_topics() { kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(kafka_plain)" "$@"; }
 
-# kafka_topic NAME PARTITIONS: makes it unless it is there. The mark saves two seconds of Java at every later start.
-kafka_topic() {
-  local mark=$KAFKA_DIR/topic-$1
-  [ -e "$mark" ] && return
-  kafka_topics --create --if-not-exists --topic "$1" --partitions "$2" --config min.insync.replicas=1 && touch "$mark"
-}
+# kafka_topic NAME PARTITIONS: makes it unless it is there.
+kafka_topic() { kafka_topics --create --if-not-exists --topic "$1" --partitions "$2"; }
