@@ -43,7 +43,7 @@ bool weir_json_put(struct weir_json_buf *, const void *bytes, size_t n);
 bool weir_json_put_string(struct weir_json_buf *, const void *text, size_t n);
 
 struct weir_json_err {
-    char pointer[160]; /* "/stake_minor", "" for the whole text; valid UTF-8 */
+    char pointer[160]; /* "/amount_minor", "" for the whole text; valid UTF-8 */
     char found[72], expected[104];
 };
 

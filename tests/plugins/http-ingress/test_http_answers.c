@@ -194,6 +194,45 @@ static void path_and_headers_become_fields(void **state)
     http_close(&h);
 }
 
+static void traceparents_are_checked(void **state)
+{
+    (void)state;
+#define TRACE "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    static const struct {
+        const char *given;
+        bool taken;
+    } cases[] = {{"00-" TRACE, true},
+                 {"01-" TRACE "-more", true},
+                 {"01-" TRACE, true},
+                 {"00-" TRACE "-more", false},
+                 {"01-" TRACE "more", false},
+                 {"ff-" TRACE, false},
+                 {"00-" TRACE "0", false},
+                 {"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false},
+                 {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false},
+                 {"00", false}};
+    struct http h;
+    struct client c;
+    struct response r;
+    char request[300];
+    http_open(&h, "", 0);
+    client_open(&c, &h);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(request, sizeof request, "GET /v1/accounts/a HTTP/1.1\r\nHost: x\r\ntraceparent: %s\r\n\r\n",
+                 cases[i].given);
+        client_send(&c, request);
+        struct weir_event *ev = weir_kit_wait_forwarded(h.kit, 10000);
+        assert_non_null(ev);
+        assert_int_equal(ev->headers[0].value.n, 55);
+        bool taken = memcmp(ev->headers[0].value.p, "00-" TRACE, 55) == 0;
+        if (taken != cases[i].taken) fail_msg("%s", cases[i].given);
+        settle_as(&h, ev, WEIR_OK, "");
+        response(&c, &r);
+    }
+    client_close(&c);
+    http_close(&h);
+}
+
 static void head_is_a_get_without_a_body(void **state)
 {
     (void)state;
@@ -281,6 +320,7 @@ int main(void)
         cmocka_unit_test(outcomes_become_statuses),
         cmocka_unit_test(a_refusal_carries_reply_why_and_time),
         cmocka_unit_test(path_and_headers_become_fields),
+        cmocka_unit_test(traceparents_are_checked),
         cmocka_unit_test(head_is_a_get_without_a_body),
         cmocka_unit_test(many_at_once_and_one_after_the_other),
         cmocka_unit_test(a_client_that_goes_away_changes_nothing),
