@@ -108,9 +108,9 @@ void rpc_unary(struct rpc *r, struct caller *c, const char *method, const void *
     grpc_metadata trace = {.key = grpc_slice_from_static_string("traceparent"),
                            .value = grpc_slice_from_copied_string(traceparent ? traceparent : "")};
     r->out = buffer_of(bytes, n);
-    grpc_op ops[6] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_MESSAGE},
+    grpc_op ops[6] = {{.op = GRPC_OP_SEND_INITIAL_METADATA},  {.op = GRPC_OP_SEND_MESSAGE},
                       {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, {.op = GRPC_OP_RECV_INITIAL_METADATA},
-                      {.op = GRPC_OP_RECV_MESSAGE}, end_op(r)};
+                      {.op = GRPC_OP_RECV_MESSAGE},           end_op(r)};
     ops[0].data.send_initial_metadata.count = traceparent ? 1 : 0;
     ops[0].data.send_initial_metadata.metadata = &trace;
     ops[1].data.send_message.send_message = r->out;

@@ -70,7 +70,8 @@ static void a_request_is_an_event_and_the_reply_its_answer(void **state)
 {
     struct world *w = *state;
     struct rpc rpc;
-    rpc_unary(&rpc, &w->caller, OPEN, w->request, w->n, WAIT_MS, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    rpc_unary(&rpc, &w->caller, OPEN, w->request, w->n, WAIT_MS,
+              "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     struct weir_event *ev = weir_kit_wait_forwarded(w->kit, WAIT_MS);
     assert_non_null(ev);
     assert_int_equal(ev->schema, weir_kit_schema(w->kit, "wallet.v1.OpenRequest")->id);
@@ -103,18 +104,28 @@ static const struct {
     grpc_status_code code;
     const char *outcome, *message;
 } verdicts[] = {
-    {{.outcome_name = "insufficient-funds", .reply = {(const uint8_t *)"\010\003", 2}}, GRPC_STATUS_FAILED_PRECONDITION,
-     "insufficient-funds", "insufficient-funds"},
-    {{.outcome_name = "unknown-account", .why = "no account anna"}, GRPC_STATUS_NOT_FOUND, "unknown-account",
+    {{.outcome_name = "insufficient-funds", .reply = {(const uint8_t *)"\010\003", 2}},
+     GRPC_STATUS_FAILED_PRECONDITION,
+     "insufficient-funds",
+     "insufficient-funds"},
+    {{.outcome_name = "unknown-account", .why = "no account anna"},
+     GRPC_STATUS_NOT_FOUND,
+     "unknown-account",
      "no account anna"},
     {{.outcome_name = "not-in-answers"}, GRPC_STATUS_OK, "not-in-answers", ""},
     {{.status = WEIR_REJECT}, GRPC_STATUS_INVALID_ARGUMENT, "rejected", "rejected"},
-    {{.status = WEIR_RETRY, .outcome_name = "not-executed", .why = "database away"}, GRPC_STATUS_UNAVAILABLE,
-     "not-executed", "database away"},
-    {{.status = WEIR_UNKNOWN}, GRPC_STATUS_UNKNOWN, "unknown",
+    {{.status = WEIR_RETRY, .outcome_name = "not-executed", .why = "database away"},
+     GRPC_STATUS_UNAVAILABLE,
+     "not-executed",
+     "database away"},
+    {{.status = WEIR_UNKNOWN},
+     GRPC_STATUS_UNKNOWN,
+     "unknown",
      "may have been executed; send it again with the same key"},
     /* an outcome must not turn "may have been executed" into a refusal */
-    {{.status = WEIR_UNKNOWN, .outcome_name = "unknown-account"}, GRPC_STATUS_UNKNOWN, "unknown-account",
+    {{.status = WEIR_UNKNOWN, .outcome_name = "unknown-account"},
+     GRPC_STATUS_UNKNOWN,
+     "unknown-account",
      "may have been executed; send it again with the same key"},
 };
 
