@@ -92,8 +92,9 @@ kafka_write_client() {
 	P
 }
 
+# TieredStopAtLevel=1: on two cores Java's second compiler takes more than it gives in a broker's first minutes.
 kafka_run() {
-  start kafka java -Xms256m "-Xmx${WEIR_KAFKA_HEAP:-1g}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
+  start kafka java -Xms256m "-Xmx${WEIR_KAFKA_HEAP:-1g}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 -XX:TieredStopAtLevel=1 \
     -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_DIR/etc/log4j2.properties" \
     -cp "$KAFKA_DIR/etc:$(kafka_libs)/*" kafka.Kafka "$KAFKA_DIR/etc/server.properties"
 }

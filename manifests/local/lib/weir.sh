@@ -49,5 +49,5 @@ weir_prepare() {
     pg weir -c "do \$\$ begin create role $login login; exception when duplicate_object then null; end \$\$" \
       -c "grant weir_$login to $login"
   done 2>&1 | { grep -v 'is already a member' || true; }
-  kafka_topic "$WEIR_TOPIC" 6
+  kafka_topic "$WEIR_TOPIC" 3
 }
