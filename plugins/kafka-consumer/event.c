@@ -26,12 +26,12 @@ static bool is_worth_a_state(rd_kafka_resp_err_t err)
 
 static void on_error(struct consumer *c, rd_kafka_event_t *event)
 {
-    rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+    rd_kafka_resp_err_t err = rd_kafka_event_error(event), fatal;
     const char *text = rd_kafka_event_error_string(event);
     char why[200];
-    if (err == RD_KAFKA_RESP_ERR__FATAL) {
-        err = rd_kafka_fatal_error(c->rk, why, sizeof why);
-        fail(c, "%s: %s", rd_kafka_err2name(err), why);
+    /* Asked, not read from the event: some fatal errors come as the plain code. */
+    if ((fatal = rd_kafka_fatal_error(c->rk, why, sizeof why))) {
+        fail(c, "%s: %s", rd_kafka_err2name(fatal), why);
         return;
     }
     snprintf(why, sizeof why, "%s: %s", rd_kafka_err2str(err), text ? text : "");

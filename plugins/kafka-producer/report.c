@@ -105,13 +105,13 @@ static void on_reports(struct lane *lane, struct client *c, rd_kafka_event_t *ev
 
 static void on_error(struct lane *lane, struct client *c, rd_kafka_event_t *event)
 {
-    rd_kafka_resp_err_t err = rd_kafka_event_error(event);
+    rd_kafka_resp_err_t err = rd_kafka_event_error(event), fatal;
     const char *text = rd_kafka_event_error_string(event);
     char why[200];
-    if (err == RD_KAFKA_RESP_ERR__FATAL) {
-        err = rd_kafka_fatal_error(c->rk, why, sizeof why);
+    /* Asked, not read from the event: some fatal errors come as the plain code. */
+    if ((fatal = rd_kafka_fatal_error(c->rk, why, sizeof why))) {
         weir_log(lane->ctx, WEIR_ERROR, "fatal error of the producer, a new one takes over: %s: %s",
-                 rd_kafka_err2name(err), why);
+                 rd_kafka_err2name(fatal), why);
         client_retire(lane, c);
         health_set(lane, WEIR_DEGRADED, "the producer had a fatal error; a new one takes over");
         return;
