@@ -40,7 +40,8 @@ enum {
     METRIC_RECONNECTS,
     METRIC_NOT_PUBLISHED,
     METRIC_LEFT_TO_RELAY,
-    METRIC_LATE
+    METRIC_LATE,
+    METRIC_STREAMS
 };
 
 struct node { /* of a ring with a head */

@@ -15,6 +15,9 @@ static uint64_t mix(uint64_t x)
 
 void links_own(struct client *c)
 {
+    uint32_t n = 0;
+    for (const struct link *l = c->links; l; l = l->next) n += l->ready && !l->leaving;
+    c->ctx->host->metric(c->ctx, METRIC_STREAMS, NULL, n);
     for (uint32_t shard = 0; shard < c->cfg->shards; shard++) {
         uint64_t best = 0;
         c->owner[shard] = NULL;

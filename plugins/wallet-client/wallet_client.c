@@ -51,6 +51,7 @@ static const struct weir_metric metrics[] = {
                               "Events not sent on because `unconfirmed_max` was reached.", NULL, NULL},
     [METRIC_LATE] = {"late_replies_total", WEIR_COUNTER, "Bets accepted after their caller was told \"unknown\".", NULL,
                      NULL},
+    [METRIC_STREAMS] = {"ready_streams", WEIR_GAUGE, "Wallets with an open stream.", NULL, NULL},
     {NULL},
 };
 
