@@ -1,11 +1,8 @@
 /* loader.c - finds, checks and opens plugins. Everything is checked before any code of the plugin is called. */
 #include "loader.h"
+#include "module.h"
 #include <dirent.h>
-#include <dlfcn.h>
-#include <elf.h>
-#include <errno.h>
 #include <limits.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,33 +75,9 @@ size_t weir_loader_folders(const struct weir_loader *l, const char *const **fold
     return l->n_folders;
 }
 
-/* Whoever can write a plugin or its folder can run code as us. */
-static bool others_can_write(const char *path, const char **which, char *folder, size_t size)
-{
-    struct stat st;
-    snprintf(folder, size, "%s", path);
-    *strrchr(folder, '/') = 0;
-    *which = path;
-    if (!stat(path, &st) && (st.st_mode & S_IWOTH)) return true;
-    *which = *folder ? folder : "/";
-    return !stat(*which, &st) && (st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX);
-}
-
-/* Size of the exported object, from the symbol table: nothing past it may be read. */
-static size_t symbol_size(void *symbol)
-{
-    Dl_info info;
-    const ElfW(Sym) *sym = NULL;
-    void *extra = NULL;
-    if (!dladdr1(symbol, &info, &extra, RTLD_DL_SYMENT)) return 0;
-    sym = extra;
-    return sym ? sym->st_size : 0;
-}
-
 static bool fits(const struct weir_plugin *p, size_t size, const char *path, char *msg, size_t msg_size)
 {
-    const size_t head = offsetof(struct weir_plugin, name);
-    if (size < head || p->magic != WEIR_MAGIC) {
+    if (p->magic != WEIR_MAGIC) {
         snprintf(msg, msg_size, "%s: `weir_plugin_v1` is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes",
                  path);
         return false;
@@ -158,25 +131,12 @@ int weir_loader_add_builtin(struct weir_loader *l, const struct weir_plugin *plu
 
 static struct entry *open_file(struct weir_loader *l, const char *path, char *msg, size_t size)
 {
-    char folder[PATH_MAX];
-    const char *which;
     for (struct entry *e = l->entries; e; e = e->next)
         if (!strcmp(e->path, path)) return e;
-    if (others_can_write(path, &which, folder, sizeof folder)) {
-        snprintf(msg, size, "%s: %s can be written by every user of this machine; run chmod o-w on it", path, which);
-        return NULL;
-    }
-    void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!so) {
-        snprintf(msg, size, "%s: cannot be loaded: %s", path, dlerror());
-        return NULL;
-    }
-    const struct weir_plugin *found = dlsym(so, "weir_plugin_v1");
-    if (!found) {
-        snprintf(msg, size, "%s: not a plugin: it exports no `weir_plugin_v1`", path);
-        return NULL;
-    }
-    if (!fits(found, symbol_size((void *)(uintptr_t)found), path, msg, size)) return NULL;
+    const struct weir_plugin *found =
+        weir_module_open(path, "weir_plugin_v1", offsetof(struct weir_plugin, name), msg, size);
+    if (!found) return NULL;
+    if (!fits(found, weir_module_symbol_size(found), path, msg, size)) return NULL;
     struct entry *e = add_entry(l, found, path);
     if (!e) snprintf(msg, size, "%s: out of memory", path);
     return e;

@@ -46,7 +46,7 @@ int weir_module_trusted(const char *path, char *msg, size_t size)
 }
 
 /* Bytes of a symbol as its object's table has them: a descriptor of an older layout is shorter than we would read. */
-static size_t symbol_size(const void *address)
+size_t weir_module_symbol_size(const void *address)
 {
     Dl_info info;
     const ElfW(Sym) *sym = NULL;
@@ -71,7 +71,7 @@ const void *weir_module_open(const char *path, const char *symbol, size_t min_si
                  symbol);
         return NULL;
     }
-    size_t found = symbol_size(address);
+    size_t found = weir_module_symbol_size(address);
     if (found < min_size) {
         snprintf(msg, size, "%s: %s has %zu bytes, expected at least %zu; build it again with this host's headers",
                  path, symbol, found, min_size);

@@ -9,4 +9,6 @@ int weir_module_trusted(const char *path, char *msg, size_t size);
 /* The symbol's address, of at least min_size bytes, or NULL with msg: path, what was found, what was expected. The
  * object stays in the process for ever, also when it is refused after it was opened. */
 const void *weir_module_open(const char *path, const char *symbol, size_t min_size, char *msg, size_t size);
+/* Bytes of an exported object as its symbol table has them: nothing past it may be read. 0: unknown. */
+size_t weir_module_symbol_size(const void *address);
 #endif

@@ -137,8 +137,8 @@ int pipeline_start(struct pipeline *p, struct weir_errors *errs)
 {
     set_phase(p, WEIR_PHASE_RUNNING);
     p->n_running = p->n_lanes;
+    for (uint32_t i = 0; i < p->n_lanes; i++) p->lanes[i].alive = true; /* all, before the first can fail and stop us */
     for (uint32_t i = 0; i < p->n_lanes; i++) {
-        p->lanes[i].alive = true;
         int rc = pthread_create(&p->lanes[i].thread, NULL, lane_main, &p->lanes[i]);
         if (!rc) continue;
         weir_errors_add(errs, p->conf->file, p->conf->line, "%s: cannot start a thread: %s", p->conf->name,

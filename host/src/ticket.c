@@ -36,7 +36,7 @@ static void copy_result(struct weir_ticket *t, const struct weir_result *r, cons
     *w = *r;
     w->headers = NULL;
     w->outcome_name = "";
-    if (!r->reply.n && !r->n_headers && !r->why && !*outcome_name) return;
+    if (!r->schema && !r->reply.n && !r->n_headers && !r->why && !*outcome_name) return;
     uint8_t *at = malloc(copy_size(r, outcome_name));
     if (!at) { /* the status is what matters; the words are lost */
         w->n_headers = 0;
@@ -70,7 +70,7 @@ bool ticket_settle(struct weir_ticket *t, const struct weir_result *r, const cha
 {
     /* Equal statuses: the first that says something stays. */
     if (r->status > t->worst.status ||
-        (r->status == t->worst.status && !t->copy && (r->reply.n || r->why || *outcome_name || r->n_headers)))
+        (r->status == t->worst.status && !t->copy && (r->schema || r->reply.n || r->why || *outcome_name || r->n_headers)))
         copy_result(t, r, outcome_name);
     return --t->refs == 0;
 }

@@ -33,7 +33,7 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, rate, WEIR_FLOAT, .def = "1", .min = 0, .max = 100000000,
              .doc = "events a second, of all lanes together; 0: as fast as they are taken"),
     WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .min = 0, .max = INT64_MAX,
-             .doc = "how many in all; 0: without end"),
+             .doc = "how many in all, then the pipeline ends; 0: without end"),
     WEIR_OPT(struct cfg, key, WEIR_STRING, .def = "",
              .doc = "key of an event, with places: {seq} its number, {seq%N}, {lane}, {time}, {uuid}; {{ is a brace"),
     WEIR_OPT(struct cfg, value, WEIR_STRING, .doc = "value of an event, with the same places"),
@@ -248,7 +248,8 @@ static void push(struct weir_ctx *ctx, struct weir_batch *batch)
 
 static void drained(struct self *s)
 {
-    if (s->draining && s->in_flight == 0) s->ctx->host->state(s->ctx, WEIR_DRAINED, NULL);
+    /* after the last of `count` the source says so by itself, and its pipeline ends */
+    if ((s->draining || !s->left) && s->in_flight == 0) s->ctx->host->state(s->ctx, WEIR_DRAINED, NULL);
 }
 
 static void done(struct weir_ctx *ctx, void *cookie, const struct weir_result *result)
@@ -266,7 +267,9 @@ static void flow(struct weir_ctx *ctx, bool open)
     s->open = open;
     ctx->host->timer_stop(ctx, &s->tick);
     if (!open) return;
-    if (s->rate > 0) {
+    if (!s->left) {
+        drained(s); /* more lanes than events */
+    } else if (s->rate > 0) {
         if (s->made == 0) emit(s, 1); /* nobody likes to wait for the first one */
         restart_schedule(s);
         arm(s);

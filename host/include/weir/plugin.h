@@ -208,7 +208,7 @@ struct weir_work {
 
 enum weir_level { WEIR_ERROR, WEIR_WARN, WEIR_INFO, WEIR_DEBUG };
 /* STARTING: not connected yet. READY: works. DEGRADED: works badly or waits for a server; say why. DRAINED: nothing is
- * in flight, the answer to drain(). FAILED: cannot go on; the host stops the pipeline and says why. */
+ * in flight, the answer to drain(); a source says it unasked when it has nothing more to give. FAILED: cannot go on; the host stops the pipeline and says why. */
 enum weir_state { WEIR_STARTING, WEIR_READY, WEIR_DEGRADED, WEIR_DRAINED, WEIR_FAILED };
 
 struct weir_ctx { /* one stage in one lane */
