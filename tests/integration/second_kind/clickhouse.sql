@@ -12,4 +12,4 @@ CREATE TABLE meters.readings (
     taken DateTime64(3, 'UTC'),
     battery_percent Nullable(Int32),
     final Nullable(Bool)
-) ENGINE = ReplacingMergeTree ORDER BY (meter, number) SETTINGS non_replicated_deduplication_window = 1000
+) ENGINE = ReplacingMergeTree ORDER BY (meter, number) SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1
