@@ -19,15 +19,17 @@ void emit_later(struct consumer *c)
 
 static void message_error(struct consumer *c, struct part *p, const rd_kafka_message_t *m)
 {
-    char why[160];
-    snprintf(why, sizeof why, "topic %s, partition %d, offset %lld: %s", c->topic, (int)p->id, (long long)m->offset,
-             rd_kafka_message_errstr(m));
-    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-        fail(c, "%s. Events left the topic unread; set the group's offset by hand", why);
-    else if (is_data_lost(m->err))
-        fail(c, "%s", why);
-    else
+    char at[300], why[200];
+    snprintf(at, sizeof at, "topic %s, partition %d, offset %lld", c->topic, (int)p->id, (long long)m->offset);
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        weir_log(c->ctx, WEIR_ERROR, "%s: %s", at, rd_kafka_message_errstr(m));
+        fail(c, "%s: committed, but no longer in the topic: set the group's offset by hand", at);
+    } else if (is_data_lost(m->err)) {
+        fail(c, "%s: %s", at, rd_kafka_message_errstr(m));
+    } else {
+        snprintf(why, sizeof why, "partition %d: %s", (int)p->id, rd_kafka_message_errstr(m));
         say(c, WEIR_DEGRADED, why);
+    }
 }
 
 static void add_ready(struct part *p, struct slot *s)
