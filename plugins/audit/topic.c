@@ -25,7 +25,8 @@ static rd_kafka_t *client(struct audit *a)
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool login = o->kafka_user != NULL;
     const char *protocol = o->kafka_protocol ? o->kafka_protocol : login ? "sasl_plaintext" : "plaintext";
-    if (set(a, conf, "bootstrap.servers", o->kafka) || set(a, conf, "group.id", "weir-audit") ||
+    /* what goes wrong comes back as an error: no lines of the library's own */
+    if (set(a, conf, "log_level", "0") || set(a, conf, "bootstrap.servers", o->kafka) || set(a, conf, "group.id", "weir-audit") ||
         set(a, conf, "enable.auto.commit", "false") || set(a, conf, "security.protocol", protocol) ||
         (login && (set(a, conf, "sasl.mechanism", "SCRAM-SHA-256") || set(a, conf, "sasl.username", o->kafka_user) ||
                    set(a, conf, "sasl.password", password)))) {
