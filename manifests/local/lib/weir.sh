@@ -4,7 +4,8 @@ WEIR_HOSTS="wallet relay recorder analytics ingress" # in the order in which the
 WEIR_TOPIC=bets.placed
 
 weir_bin() { echo "$WEIR_BUILD/weir"; }
-weir_admin_port() { local v=WEIR_${1^^}_ADMIN_PORT; v=${v//-/_}; [ -n "${!v:-}" ] || die "no admin port for $1: set $v"; echo "${!v}"; }
+weir_admin_variable() { local v=WEIR_${1^^}_ADMIN_PORT; echo "${v//-/_}"; }
+weir_admin_port() { local v; v=$(weir_admin_variable "$1"); [ -n "${!v:-}" ] || die "no admin port for $1: set $v"; echo "${!v}"; }
 
 # weir_env NAME: exports what the confs ask for.
 weir_env() {
@@ -24,9 +25,9 @@ weir_start() {
   alive "$name" && return
   [ -x "$(weir_bin)" ] || die "there is no $(weir_bin): build it (cmake -S . -B build -G Ninja && ninja -C build), or set WEIR_BUILD"
   port=$(weir_admin_port "$name") || exit 1
-  port_free "$name" "$port" "WEIR_${name^^}_ADMIN_PORT"
+  port_free "$name" "$port" "$(weir_admin_variable "$name")"
   case $name in
-    ingress) port_free ingress "$WEIR_HTTP_PORT" WEIR_HTTP_PORT ;;
+    ingress | all-in-one) port_free "$name" "$WEIR_HTTP_PORT" WEIR_HTTP_PORT ;;
     wallet) port_free wallet "$WEIR_WALLET_PORT" WEIR_WALLET_PORT ;;
   esac
   [ $# -gt 0 ] || set -- "$WEIR_ROOT/conf/$name.conf"
