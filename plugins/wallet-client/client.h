@@ -113,7 +113,9 @@ struct link { /* one address: a channel and a stream */
     struct node queue; /* debits to send */
     struct weir_timer retry;
     uint32_t failures;
-    bool ready, sending, half_closed, over, leaving;
+    bool ready, sending, half_closed, over;
+    bool gone;    /* no name has this address any more: kept until another link is ready */
+    bool leaving; /* takes no more debits, ends when its answers are in */
 };
 
 struct name { /* one entry of `target` */
@@ -204,7 +206,8 @@ void replies_read(struct link *, struct weir_slice message);
 
 /* links.c */
 void links_update(struct client *, const struct names *found);
-void links_own(struct client *); /* which link gets which shard */
+void links_own(struct client *);    /* which link gets which shard */
+void links_let_go(struct client *); /* those that are gone, once they are not needed */
 void link_free(struct link *);
 bool links_ready(const struct client *);
 void links_cancel(struct client *);

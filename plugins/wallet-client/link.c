@@ -81,7 +81,7 @@ static void end_if_over(struct link *l)
     if (c->closing || !l->over || l->tags) return;
     fail_sent(l);
     link_end_call(l);
-    if (l->leaving)
+    if (l->leaving || l->gone)
         link_free(l);
     else
         c->ctx->host->timer_arm(c->ctx, &l->retry, back_off(l));
@@ -136,6 +136,7 @@ static void on_hello(struct weir_grpc_tag *tag, bool ok)
         l->failures = 0;
         links_own(c);
         client_state(c, NULL);
+        links_let_go(c);
         receive(l);
         client_wake(c);
     }

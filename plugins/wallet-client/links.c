@@ -116,16 +116,25 @@ static bool is_found(const struct names *names, const char *target)
     return false;
 }
 
+void links_let_go(struct client *c)
+{
+    bool others = false;
+    for (const struct link *l = c->links; l; l = l->next) others |= l->ready && !l->gone && !l->leaving;
+    for (struct link *l = c->links, *next; l; l = next) {
+        next = l->next;
+        if (!l->gone || l->leaving || (l->ready && !others)) continue;
+        weir_log(c->ctx, WEIR_INFO, "no wallet at %s any more", l->target);
+        link_leave(l);
+    }
+}
+
 void links_update(struct client *c, const struct names *names)
 {
     for (uint32_t i = 0; i < names->n_found; i++)
         if (!find(c, names->found[i].target)) link_add(c, &names->found[i]);
-    for (struct link *l = c->links, *next; l; l = next) {
-        next = l->next;
-        if (!names->ok[l->name] || l->leaving || is_found(names, l->target)) continue;
-        weir_log(c->ctx, WEIR_INFO, "no wallet at %s any more", l->target);
-        link_leave(l);
-    }
+    for (struct link *l = c->links; l; l = l->next)
+        if (names->ok[l->name]) l->gone = !is_found(names, l->target);
+    links_let_go(c);
 }
 
 void links_cancel(struct client *c)

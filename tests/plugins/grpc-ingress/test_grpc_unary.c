@@ -66,6 +66,11 @@ static void assert_slice(struct weir_slice s, const char *text)
     assert_memory_equal(s.p, text, s.n);
 }
 
+static bool one_call_counted(void *kit)
+{
+    return weir_kit_metric(kit, "weir_grpc_ingress_calls_total") == 1;
+}
+
 static void a_request_is_an_event_and_the_reply_its_answer(void **state)
 {
     struct world *w = *state;
@@ -95,7 +100,7 @@ static void a_request_is_an_event_and_the_reply_its_answer(void **state)
     assert_int_equal(rpc.code, GRPC_STATUS_OK);
     assert_string_equal(rpc_trailer(&rpc, "weir-outcome", text), "accepted");
     assert_int_equal(grpc_byte_buffer_length(rpc.in), 2);
-    assert_true(weir_kit_metric(w->kit, "weir_grpc_ingress_calls_total") == 1);
+    assert_true(weir_kit_wait(w->kit, one_call_counted, w->kit, WAIT_MS));
     rpc_free(&rpc);
 }
 

@@ -139,9 +139,8 @@ static void addresses_come_and_go_without_an_error(void **state)
     uint64_t number = push_bet(&w, "b1", "anna");
     struct weir_event *in_flight = wallet_event(&w, 0);
 
-    wallets_named = 2; /* the first is replaced; what it has not answered yet it still answers */
+    wallets_named = 2; /* the first is replaced: it goes when the second is ready, and still answers what it has */
     weir_kit_advance(w.client, 5000000000u);
-    /* the debit timed out on the test's clock, so take another one through the second wallet first */
     assert_string_equal(wait_settled(&w, number)->outcome_name, "unknown");
     answer(&w, 0, in_flight, WALLET__V1__OUTCOME__ACCEPTED, 1, NULL);
     struct weir_event *late = wait_forwarded(&w);
