@@ -1,6 +1,7 @@
 /* admin.c - the admin listener: libmicrohttpd with a thread of its own, so that a stuck lane can still be seen. */
 #include "admin.h"
 #include "admin_pages.h"
+#include "process.h"
 #include "listen.h"
 #include "log.h"
 #include <errno.h>
@@ -35,6 +36,7 @@ static unsigned write_metrics(struct weir_admin *a, const struct weir_snapshot *
 {
     (void)s;
     weir_metrics_write(a->metrics, f);
+    weir_process_write(f);
     return 200;
 }
 static unsigned write_livez(struct weir_admin *a, const struct weir_snapshot *s, FILE *f)

@@ -191,7 +191,14 @@ static void metrics_page(void **state)
     weir_metrics_series(metrics, "t_total", WEIR_COUNTER, "T.", NULL, NULL, 0);
     assert_int_equal(get("/metrics"), 200);
     assert_non_null(strstr(reply, "Content-Type: text/plain; version=0.0.4"));
-    assert_string_equal(body(), "# HELP t_total T.\n# TYPE t_total counter\nt_total 0\n");
+    static const char ours[] = "# HELP t_total T.\n# TYPE t_total counter\nt_total 0\n";
+    assert_memory_equal(body(), ours, strlen(ours));
+    double resident, cpu;
+    const char *at = strstr(reply, "\nprocess_resident_memory_bytes ");
+    assert_true(at && sscanf(at, "\nprocess_resident_memory_bytes %lf", &resident) == 1 && resident > 100000);
+    at = strstr(reply, "\nprocess_cpu_seconds_total ");
+    assert_true(at && sscanf(at, "\nprocess_cpu_seconds_total %lf", &cpu) == 1 && cpu >= 0 && cpu < 1000);
+    assert_non_null(strstr(reply, "\nprocess_start_time_seconds 1"));
 }
 
 static void methods_and_paths(void **state)
