@@ -12,12 +12,17 @@ engine_port() { "$1_ports" | awk 'NR == 1 {print $1}'; }
 # The signal that means "end in good order": PostgreSQL's TERM would wait for its clients.
 engine_signal() { if [ "$1" = postgres ]; then echo INT; else echo TERM; fi; }
 
+# engine_ports_free NAME: stops with one line when something else has one of its ports.
+engine_ports_free() {
+  local port variable
+  alive "$1" || while read -r port variable; do port_free "$1" "$port" "$variable"; done < <("$1_ports")
+}
+
 # engine_start NAME: start it when it does not run, and wait until it is ready.
 engine_start() {
   engine_known "$1"
   if ! alive "$1"; then
-    local port variable
-    while read -r port variable; do port_free "$1" "$port" "$variable"; done < <("$1_ports")
+    engine_ports_free "$1"
     "$1_configure" || return
     "$1_run" || return
   fi

@@ -19,17 +19,22 @@ weir_env() {
   WALLET_DB=$(weir_db wallet) RELAY_DB=$(weir_db relay) RECORDER_DB=$(weir_db recorder)
 }
 
+# weir_ports_free NAME: stops with one line when something else has one of its ports.
+weir_ports_free() {
+  local port
+  alive "$1" && return
+  port=$(weir_admin_port "$1") || exit 1
+  port_free "$1" "$port" "$(weir_admin_variable "$1")"
+  case $1 in ingress | all-in-one) port_free "$1" "$WEIR_HTTP_PORT" WEIR_HTTP_PORT ;; esac
+  case $1 in wallet | all-in-one) port_free "$1" "$WEIR_WALLET_PORT" WEIR_WALLET_PORT ;; esac
+}
+
 # weir_start NAME [CONF...]: without waiting; a host is ready when every stage has been ready once.
 weir_start() {
-  local name=$1 port; shift
+  local name=$1; shift
   alive "$name" && return
   [ -x "$(weir_bin)" ] || die "there is no $(weir_bin): build it (cmake -S . -B build -G Ninja && ninja -C build), or set WEIR_BUILD"
-  port=$(weir_admin_port "$name") || exit 1
-  port_free "$name" "$port" "$(weir_admin_variable "$name")"
-  case $name in
-    ingress | all-in-one) port_free "$name" "$WEIR_HTTP_PORT" WEIR_HTTP_PORT ;;
-    wallet) port_free wallet "$WEIR_WALLET_PORT" WEIR_WALLET_PORT ;;
-  esac
+  weir_ports_free "$name"
   [ $# -gt 0 ] || set -- "$WEIR_ROOT/conf/$name.conf"
   (weir_env "$name" && start "$name" "$(weir_bin)" run "$@")
 }
