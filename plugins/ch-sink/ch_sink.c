@@ -127,6 +127,7 @@ static void close_sink(struct weir_ctx *ctx)
     http_close(&s->http); /* first: nothing may answer any more */
     insert_close(s);
     rows_close(s);
+    weir_buf_free(&s->spare);
     ctx->host->timer_stop(ctx, &s->pump_timer);
     state_close(s);
 }

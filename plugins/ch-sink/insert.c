@@ -9,8 +9,27 @@
 
 static void on_answer(struct http_call *call);
 
+/* Bodies are megabytes: one is kept for the next block, so that its pages need not be made anew. */
+static void take_spare(struct sink *s, struct weir_buf *body)
+{
+    if (body->cap >= s->spare.cap) return;
+    weir_buf_free(body);
+    *body = s->spare;
+    body->n = 0;
+    s->spare = (struct weir_buf){NULL, 0, 0};
+}
+
+static void keep_spare(struct sink *s, struct weir_buf *body)
+{
+    if (body->cap <= s->spare.cap) return;
+    weir_buf_free(&s->spare);
+    s->spare = *body;
+    *body = (struct weir_buf){NULL, 0, 0};
+}
+
 void block_free(struct block *b)
 {
+    keep_spare(b->sink, &b->body);
     weir_buf_free(&b->body);
     weir_buf_free(&b->call.reply);
     free(b->entries);
@@ -109,6 +128,7 @@ static bool make(struct sink *s, struct block *b)
         block_free(b);
         return false;
     }
+    take_spare(s, &b->body);
     if (ok && ch_block_finish(s->layout, &b->body) && make_url(s, b)) return true;
     settle_block(b, WEIR_RETRY, "no memory");
     return false;

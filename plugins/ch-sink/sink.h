@@ -67,6 +67,7 @@ struct sink {
     struct part **parts;
     uint32_t n_parts, last_part, turn;
     uint32_t inflight;
+    struct weir_buf spare;
     uint64_t waiting; /* events not settled */
     struct weir_timer pump_timer;
     bool draining;
