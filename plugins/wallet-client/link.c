@@ -114,6 +114,7 @@ static void on_recv(struct weir_grpc_tag *tag, bool ok)
     l->tags--;
     l->inbound = NULL;
     if (buffer && ok && !l->c->closing && weir_grpc_message(buffer, &message)) {
+        l->failures = 0; /* now, and not at hello: a server that only refuses the method says hello too */
         replies_read(l, weir_grpc_view(&message));
         grpc_slice_unref(message);
         receive(l);
@@ -133,7 +134,6 @@ static void on_hello(struct weir_grpc_tag *tag, bool ok)
     l->tags--;
     if (ok && !l->over && !c->closing && !l->leaving) {
         l->ready = true;
-        l->failures = 0;
         links_own(c);
         client_state(c, NULL);
         links_let_go(c);
@@ -249,6 +249,8 @@ void link_start(struct link *l)
     status.data.recv_status_on_client.status = &l->code;
     status.data.recv_status_on_client.status_details = &l->details;
     grpc_op hello[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_RECV_INITIAL_METADATA}};
+    if (l->failures > 1) /* the first two said why; from now on go ahead in the moment that it is back */
+        hello[0].flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY | GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
     hello[1].data.recv_initial_metadata.recv_initial_metadata = &l->initial;
     if (!start(l, &status, 1, &l->status)) l->over = true;
     start(l, hello, 2, &l->hello);
