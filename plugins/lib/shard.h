@@ -1,5 +1,6 @@
 /* shard.h - which shard an account belongs to: the same answer in every process, for ever.
- * FNV-1a of 64 bits over the account's bytes, modulo the fixed number of shards. Changing either renames every shard. */
+ * FNV-1a of 64 bits over the account's bytes, modulo the fixed number of shards. Changing either renames every shard.
+ */
 #ifndef WEIR_LIB_SHARD_H
 #define WEIR_LIB_SHARD_H
 #include <weir/plugin.h>
