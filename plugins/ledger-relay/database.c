@@ -193,6 +193,7 @@ static void on_sync(struct relay *relay)
     relay->busy = false;
     if (!relay->prepared) {
         relay->prepared = relay->due = true;
+        weir_pg_works(&relay->pg);
         if (!relay->failed) relay->ctx->host->state(relay->ctx, WEIR_READY, NULL);
     }
     relay_next(relay);

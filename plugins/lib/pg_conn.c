@@ -1,9 +1,11 @@
 /* pg_conn.c - the life of one PostgreSQL connection: back-off, look-up, connecting, ready, lost, and round again.
  * Everything runs on the lane; the only thing that could block, DNS, is pg_lookup.c on a worker thread. */
 #include "pg_conn.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint64_t ms = 1000000, first_wait = 100, longest_wait = 5000; /* the waits in ms */
 
@@ -13,20 +15,25 @@ static void on_lookup(struct weir_work *work);
 
 /* ---- dropping */
 
+/* The watch is on a duplicate of libpq's socket: libpq closes its own inside any call that finds the line dead, and a
+ * loop that watches a closed descriptor hears nothing, or somebody else's. */
 static void unwatch(struct weir_pg *pg)
 {
     if (!pg->watch.want) return;
     pg->watch.want = 0;
     pg->ctx->host->watch(pg->ctx, &pg->watch);
+    close(pg->watch.fd);
 }
 
 static bool watch(struct weir_pg *pg, uint32_t want)
 {
     if (pg->watch.want == want) return true;
-    pg->watch.fd = PQsocket(pg->conn);
+    if (!pg->watch.want) pg->watch.fd = fcntl(PQsocket(pg->conn), F_DUPFD_CLOEXEC, 3);
+    if (pg->watch.fd < 0) return false;
     pg->watch.fn = on_io;
     pg->watch.want = want;
     if (pg->ctx->host->watch(pg->ctx, &pg->watch) == 0) return true;
+    close(pg->watch.fd);
     pg->watch.want = 0;
     return false;
 }
@@ -158,7 +165,7 @@ static void connected(struct weir_pg *pg)
     pg->hooks->ready(pg);
 }
 
-/* libpq may close the socket and open another inside PQconnectPoll: the watch is off while it does. */
+/* libpq may close the socket and open another inside PQconnectPoll: each poll gets a watch of its own. */
 static void poll_connect(struct weir_pg *pg)
 {
     unwatch(pg);
@@ -239,6 +246,13 @@ static void deliver_notifies(struct weir_pg *pg)
         if (pg->hooks->notify) pg->hooks->notify(pg, n->relname);
 }
 
+/* The server closes the connection behind these. */
+static bool is_fatal(const PGresult *result)
+{
+    const char *severity = result ? PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+    return severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
 /* In pipeline mode a NULL ends one statement and the next one may follow at once: only two in a row mean "no more". */
 static void deliver_results(struct weir_pg *pg)
 {
@@ -250,8 +264,7 @@ static void deliver_results(struct weir_pg *pg)
         if (!result && PQstatus(pg->conn) == CONNECTION_BAD) return;
         ended = !result || PQresultStatus(result) == PGRES_PIPELINE_SYNC; /* no NULL follows a sync */
         pg->copying = result && PQresultStatus(result) == PGRES_COPY_IN;  /* PQgetResult would repeat it for ever */
-        if (*weir_pg_sqlstate(result) && weir_pg_result_class(result) == WEIR_PG_AWAY)
-            weir_pg_message(result, pg->last, sizeof pg->last);
+        if (is_fatal(result)) weir_pg_message(result, pg->last, sizeof pg->last);
         pg->hooks->result(pg, result);
         PQclear(result);
         if (generation != pg->generation) return;
@@ -262,7 +275,8 @@ static void flushed(struct weir_pg *pg, int rc)
 {
     bool was = pg->unsent;
     pg->unsent = rc > 0;
-    if (rc < 0 || !watch(pg, WEIR_READABLE | (pg->unsent ? WEIR_WRITABLE : 0u))) {
+    if (rc < 0 || PQstatus(pg->conn) == CONNECTION_BAD ||
+        !watch(pg, WEIR_READABLE | (pg->unsent ? WEIR_WRITABLE : 0u))) {
         pg->broken = true; /* told from the loop, never from inside the caller's own call */
         pg->timer.fn = next_step;
         pg->ctx->host->timer_arm(pg->ctx, &pg->timer, 0);
@@ -278,7 +292,7 @@ static void receive(struct weir_pg *pg)
     deliver_notifies(pg);
     if (generation == pg->generation) deliver_results(pg);
     if (generation != pg->generation) return;
-    if (!alive || PQstatus(pg->conn) == CONNECTION_BAD) lose_to_libpq(pg, "connection lost");
+    if (!alive || *pg->last || PQstatus(pg->conn) == CONNECTION_BAD) lose_to_libpq(pg, "connection lost");
 }
 
 static void on_io(struct weir_watch *w, uint32_t ready)
@@ -361,7 +375,7 @@ void weir_pg_flush(struct weir_pg *pg, int ok)
 {
     if (!pg->conn || pg->broken) return;
     int rc = ok ? PQflush(pg->conn) : -1;
-    if (rc == 0 && !pg->unsent) return; /* the common case costs one write */
+    if (rc == 0 && !pg->unsent && PQstatus(pg->conn) == CONNECTION_OK) return; /* the common case: one write */
     bool was = pg->unsent;
     pg->unsent = false; /* no hooks->room from inside the caller's call */
     flushed(pg, rc);

@@ -10,9 +10,10 @@
  * called from a hook. After hooks->lost everything that was under way is gone and prepared statements too.
  *
  * Traps handled: libpq blocks on DNS (names are resolved by host->work() and passed as hostaddr beside host, which TLS
- * still checks); the socket changes between polls (the watch is off while libpq works); connect_timeout is not obeyed
- * by PQconnectPoll (own timer; an address that does not answer is tried last next time); libpq prints notices to stderr
- * (they go to the log); a mistyped URL is quoted with its password in libpq's messages (ours quote nothing of it).
+ * still checks); libpq changes and closes the socket at will (the watch is on a
+ * duplicate); PQconnectPoll does not obey connect_timeout (own timer; an address that does not answer is tried last
+ * next time); libpq prints notices to stderr (they go to the log); a mistyped URL is quoted with its password in
+ * libpq's messages (ours quote nothing of it).
  */
 #ifndef WEIR_PG_CONN_H
 #define WEIR_PG_CONN_H
@@ -67,6 +68,12 @@ void weir_pg_close(struct weir_pg *);
 /* Drops the connection and makes a new one after the back-off, without hooks->lost: for a server that answers nonsense,
  * or a statement that must not go on. */
 void weir_pg_again(struct weir_pg *);
+
+/* The connection does what it is for: should it be lost, the back-off starts anew. Without this it has to live 1 s. */
+static inline void weir_pg_works(struct weir_pg *pg)
+{
+    pg->tries = 0;
+}
 
 static inline bool weir_pg_is_ready(const struct weir_pg *pg)
 {

@@ -231,6 +231,7 @@ static void prepared(struct link *link)
     if (!link->error) {
         *link->why = 0;
         link->step = STEP_IDLE;
+        weir_pg_works(&link->pg);
         ledger_report(l);
         transaction_next(link);
         return;
