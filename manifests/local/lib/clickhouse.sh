@@ -38,6 +38,7 @@ clickhouse_fetch() {
 }
 
 clickhouse_configure() {
+  local handlers='<http_handlers><rule><url>/metrics</url><handler><type>prometheus</type></handler></rule><defaults/></http_handlers>'
   mkdir -p "$CLICKHOUSE_DIR/data" "$CLICKHOUSE_DIR/work"
   place_room "$WEIR_LOCAL" 1000 "ClickHouse's data"
   # --logger.level on the command line is not obeyed by libchdb.
@@ -45,6 +46,7 @@ clickhouse_configure() {
 	<clickhouse>
 	  <logger><level>warning</level></logger>
 	  <background_schedule_pool_size>4</background_schedule_pool_size>
+	  $handlers
 	</clickhouse>
 	P
   # A whole server's configuration, for a clickhouse of the user's own.
@@ -55,6 +57,7 @@ clickhouse_configure() {
 	  <http_port>$WEIR_CLICKHOUSE_PORT</http_port>
 	  <tcp_port>$WEIR_CLICKHOUSE_TCP_PORT</tcp_port>
 	  <path>$CLICKHOUSE_DIR/data/</path>
+	  $handlers
 	  <users>
 	    <default>
 	      <password></password>

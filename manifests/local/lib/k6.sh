@@ -22,7 +22,7 @@ k6_build() {
     go=$dir/bin/go
     export GOTOOLCHAIN=local GOROOT=$dir
   fi
-  GOBIN=$work nice "$go" install -trimpath -ldflags='-s -w' "go.k6.io/k6@$K6_VERSION"
+  GOBIN=$work "$go" install -trimpath -ldflags='-s -w' "go.k6.io/k6@$K6_VERSION"
   mv "$work/k6" "$K6_BUILT"
   rm -rf "$work"
 }

@@ -9,6 +9,7 @@ kafka_ports() {
   echo "$WEIR_KAFKA_PORT WEIR_KAFKA_PORT"
   echo "$WEIR_KAFKA_CONTROLLER_PORT WEIR_KAFKA_CONTROLLER_PORT"
   echo "$WEIR_KAFKA_PLAIN_PORT WEIR_KAFKA_PLAIN_PORT"
+  [ ! -e "$JMX_JAR" ] || echo "$WEIR_KAFKA_METRICS_PORT WEIR_KAFKA_METRICS_PORT"
 }
 kafka_brokers() { echo "127.0.0.1:$WEIR_KAFKA_PORT"; }
 kafka_plain() { echo "127.0.0.1:$WEIR_KAFKA_PLAIN_PORT"; }
@@ -94,8 +95,10 @@ kafka_write_client() {
 
 # TieredStopAtLevel=1: on two cores Java's second compiler takes more than it gives in a broker's first minutes.
 kafka_run() {
+  local agent=''
+  [ ! -e "$JMX_JAR" ] || agent=-javaagent:$JMX_JAR=127.0.0.1:$WEIR_KAFKA_METRICS_PORT:$MONITORING/kafka-jmx.yml
   start kafka java -Xms256m "-Xmx${WEIR_KAFKA_HEAP:-1g}" -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 -XX:TieredStopAtLevel=1 \
-    -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_DIR/etc/log4j2.properties" \
+    ${agent:+"$agent"} -Djava.awt.headless=true -Dlog4j2.configurationFile="$KAFKA_DIR/etc/log4j2.properties" \
     -cp "$KAFKA_DIR/etc:$(kafka_libs)/*" kafka.Kafka "$KAFKA_DIR/etc/server.properties"
 }
 # Its ports open before it is let in by its controller, so the log is the one to ask.

@@ -26,7 +26,11 @@ packages_clickhouse() {
   echo curl
   has clickhouse || clickhouse_have || echo npm build-essential
 }
-packages_prometheus() { has prometheus || echo prometheus; }
+packages_prometheus() {
+  local name
+  for name in prometheus prometheus-postgres-exporter prometheus-node-exporter; do has $name || echo $name; done
+  [ -e "$JMX_JAR" ] || has mvn || echo maven openjdk-17-jre-headless
+}
 packages_k6() { has k6 || [ -x "$K6_BUILT" ] || has go || echo golang-go ca-certificates; }
 packages_weir() { echo curl; }
 
