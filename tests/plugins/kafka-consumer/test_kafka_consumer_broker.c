@@ -101,7 +101,8 @@ static void out_of_range_fails_loudly(void **state)
     assert_null(weir_kit_forwarded(kit));
     const char *why;
     weir_kit_state(kit, &why);
-    snprintf(expected, sizeof expected, "topic %s, partition 0, offset 100: committed, but no longer in the topic", s.topic);
+    snprintf(expected, sizeof expected, "topic %s, partition 0, offset 100: committed, but no longer in the topic",
+             s.topic);
     if (strncmp(why, expected, strlen(expected))) fail_msg("%s", why);
     weir_kit_close(kit);
     scene_end(&s);

@@ -113,18 +113,26 @@ void topic_cut(struct broker *b, const char *topic, int partition, int64_t befor
     rd_kafka_queue_destroy(queue);
 }
 
+int64_t broker_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 void topic_write(struct broker *b, const char *topic, int partition, int from, int n)
 {
+    int64_t first = broker_now_ms();
     const char *const extra[] = {"enable.idempotence", "true", "linger.ms", "0", NULL};
     rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, b->list, extra);
     for (int i = from; i < from + n; i++) {
         char text[16];
         int len = snprintf(text, sizeof text, "%d", i);
-        rd_kafka_resp_err_t err = rd_kafka_producev(
-            rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_KEY(text, (size_t)len),
-            RD_KAFKA_V_VALUE(text, (size_t)len), RD_KAFKA_V_TIMESTAMP(1700000000000 + i),
-            RD_KAFKA_V_HEADER("n", text, len), RD_KAFKA_V_END);
+        rd_kafka_resp_err_t err =
+            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
+                              RD_KAFKA_V_KEY(text, (size_t)len), RD_KAFKA_V_VALUE(text, (size_t)len),
+                              RD_KAFKA_V_TIMESTAMP(first + i), RD_KAFKA_V_HEADER("n", text, len), RD_KAFKA_V_END);
         if (err) fail_msg("%s", rd_kafka_err2str(err));
     }
     assert_int_equal(rd_kafka_flush(rk, BROKER_WAIT_MS), 0);

@@ -25,6 +25,8 @@ void topic_create(struct broker *, const char *topic, int partitions);
 void topic_delete(struct broker *, const char *topic);
 void topic_cut(struct broker *, const char *topic, int partition, int64_t before); /* deletes the records before it */
 
+/* Records of a test are of today: the broker's retention looks at their time, and comes by every five minutes. */
+int64_t broker_now_ms(void);
 /* value "0", "1", ... to "n-1" with that key and one header "n"; all acknowledged when it returns. */
 void topic_write(struct broker *, const char *topic, int partition, int from, int n);
 
