@@ -24,12 +24,13 @@ step() {
 
 # The clock of a step: once a second on a terminal, every 20 seconds into a file. Ends with the step, whatever ends that.
 step_ticks() {
-  local name=$1 what=$2 about=$3 parent=$4 began=$SECONDS
+  local name=$1 what=$2 about=$3 parent=$4 began=$SECONDS next=20
   while sleep 1 >/dev/null 2>&1 && kill -0 "$parent" 2>/dev/null; do
     if [ -t 1 ]; then
       printf '\r\033[K  %-11s %s (about %s) … %d s' "$name" "$what" "$about" $((SECONDS - began))
-    elif [ $(((SECONDS - began) % 20)) = 0 ]; then
+    elif [ $((SECONDS - began)) -ge $next ]; then
       say "$name" "… $((SECONDS - began)) s"
+      next=$((next + 20))
     fi
   done
 }
