@@ -225,9 +225,11 @@ static void call_timer_stop(struct weir_ctx *ctx, struct weir_timer *timer)
 
 struct watcher { /* the host's side of a weir_watch */
     uv_poll_t poll;
-    struct weir_watch *watch;
+    struct weir_watch *watch; /* NULL once it was removed: the plugin may have freed it */
     struct stage *stage;
 };
+
+static int watcher_start(struct watcher *w);
 
 static void watcher_fired(uv_poll_t *poll, int status, int events)
 {
@@ -240,7 +242,16 @@ static void watcher_fired(uv_poll_t *poll, int status, int events)
         ready = (events & UV_READABLE ? WEIR_READABLE : 0u) | (events & UV_WRITABLE ? WEIR_WRITABLE : 0u);
     lane_enter(s->lane, s);
     w->watch->fn(w->watch, ready);
+    /* libuv stops a handle whose fd has an error; ours are level-triggered: what was not read yet is said again */
+    if (status < 0 && w->watch && w->watch->want) watcher_start(w);
     lane_leave(s->lane);
+}
+
+static int watcher_start(struct watcher *w)
+{
+    uint32_t want = w->watch->want;
+    int events = (want & WEIR_READABLE ? UV_READABLE : 0) | (want & WEIR_WRITABLE ? UV_WRITABLE : 0);
+    return uv_poll_start(&w->poll, events, watcher_fired);
 }
 
 static void watcher_closed(uv_handle_t *handle)
@@ -272,15 +283,14 @@ static int call_watch(struct weir_ctx *ctx, struct weir_watch *watch)
     if (!watch->want) {
         if (!w) return 0;
         watch->priv[0] = NULL;
+        w->watch = NULL;
         s->watches--;
         uv_poll_stop(&w->poll);
         uv_close((uv_handle_t *)&w->poll, watcher_closed);
         return 0;
     }
     if (!w && watcher_new(s, watch)) return -1;
-    w = watch->priv[0];
-    int events = (watch->want & WEIR_READABLE ? UV_READABLE : 0) | (watch->want & WEIR_WRITABLE ? UV_WRITABLE : 0);
-    int rc = uv_poll_start(&w->poll, events, watcher_fired);
+    int rc = watcher_start(watch->priv[0]);
     if (!rc) return 0;
     errno = -rc;
     return -1;

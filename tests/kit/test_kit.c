@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weir/testkit.h>
@@ -171,6 +173,34 @@ static void a_counted_source_ends_its_lane(void **state)
     weir_kit_close(kit);
 }
 
+static bool ended(void *kit)
+{
+    return weir_kit_metric(kit, "weir_watcher_ended_total") == 1;
+}
+
+/* A connection that the other side resets is an error on the fd: a watch is level-triggered, it is said until read. */
+static void a_reset_connection_is_read_to_its_end(void **state)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof sa;
+    char conf[32];
+    (void)state;
+    int on = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_false(bind(on, (struct sockaddr *)&sa, n) || listen(on, 1) || getsockname(on, (struct sockaddr *)&sa, &n) ||
+                 connect(client, (struct sockaddr *)&sa, n));
+    int fd = accept(on, NULL, NULL);
+    const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    assert_int_equal(send(client, "abc", 3, 0), 3);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    close(client);
+    snprintf(conf, sizeof conf, "fd = %d", fd);
+    struct weir_kit *kit = weir_kit_open("watcher", conf);
+    assert_true(weir_kit_wait(kit, ended, kit, 10000));
+    weir_kit_close(kit);
+    close(fd);
+    close(on);
+}
+
 /* Runs the faulty sink in a child with a cmocka of its own; returns the child's output. */
 static void run_faulty(void **state)
 {
@@ -239,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_closed_flow_holds_the_source_back),
         cmocka_unit_test(a_spent_window_closes_the_flow),
         cmocka_unit_test(a_counted_source_ends_its_lane),
+        cmocka_unit_test(a_reset_connection_is_read_to_its_end),
         cmocka_unit_test(the_kit_catches_broken_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
