@@ -23,8 +23,8 @@ quantiles() {
         if (total == 0) { printf "- "; continue }
         need = total * want[q] / 100; low = 0; below = 0
         for (i = 1; i <= edges && count[edge[i]] < need; i++) { low = edge[i]; below = count[edge[i]] }
-        at = (edge[i] >= 1e18) ? low : low + (edge[i] - low) * (need - below) / (count[edge[i]] - below)
-        printf "%.1f ", at * 1000
+        if (edge[i] >= 1e18) printf ">%.0f ", low * 1000
+        else printf "%.1f ", (low + (edge[i] - low) * (need - below) / (count[edge[i]] - below)) * 1000
       }
     }' "$OUT/$1.before" "$OUT/$1.after" 2>/dev/null || echo "- - -"
 }
