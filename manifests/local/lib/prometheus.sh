@@ -38,22 +38,22 @@ prometheus_configure() {
     "$MONITORING/prometheus.yml" | sed '/serviceaccount/d' >"$PROMETHEUS_DIR/prometheus.yml"
 }
 
-# prometheus_pod NAME COMPONENT PORT: a target as its pod in the cluster would be found.
+# prometheus_pod POD NAME COMPONENT PORT: a target as its pod in the cluster would be found.
 prometheus_pod() {
   printf '{ "targets": [ "127.0.0.1:%s" ], "labels": { "__meta_kubernetes_pod_ip": "127.0.0.1", "__meta_kubernetes_pod_name": "%s",
     "__meta_kubernetes_pod_annotation_prometheus_io_scrape": "true", "__meta_kubernetes_pod_annotation_prometheus_io_port": "%s",
     "__meta_kubernetes_pod_label_app_kubernetes_io_name": "%s", "__meta_kubernetes_pod_label_app_kubernetes_io_component": "%s" } }' \
-    "$3" "$2" "$3" "$1" "$2"
+    "$4" "$1" "$4" "$2" "$3"
 }
 prometheus_targets() {
   local host
   echo '['
-  for host in $WEIR_HOSTS; do prometheus_pod weir "$host" "$(weir_admin_port "$host")"; echo ,; done
-  prometheus_pod kafka kafka "$WEIR_KAFKA_METRICS_PORT"; echo ,
-  prometheus_pod postgres postgres "$WEIR_POSTGRES_METRICS_PORT"; echo ,
-  prometheus_pod clickhouse clickhouse "$WEIR_CLICKHOUSE_PORT"; echo ,
-  prometheus_pod machine machine "$WEIR_MACHINE_METRICS_PORT"; echo ,
-  prometheus_pod prometheus prometheus "$WEIR_PROMETHEUS_PORT"
+  for host in $WEIR_HOSTS; do prometheus_pod "$host" weir "$host" "$(weir_admin_port "$host")"; echo ,; done
+  prometheus_pod kafka kafka broker "$WEIR_KAFKA_METRICS_PORT"; echo ,
+  prometheus_pod postgres postgres store "$WEIR_POSTGRES_METRICS_PORT"; echo ,
+  prometheus_pod clickhouse clickhouse store "$WEIR_CLICKHOUSE_PORT"; echo ,
+  prometheus_pod machine machine node "$WEIR_MACHINE_METRICS_PORT"; echo ,
+  prometheus_pod prometheus prometheus prometheus "$WEIR_PROMETHEUS_PORT"
   echo ']'
 }
 
