@@ -69,7 +69,7 @@ void lane_enqueue(struct lane *lane, struct item *item)
     lane->tail = &item->next;
 }
 
-static struct item *dequeue(struct lane *lane)
+struct item *lane_dequeue(struct lane *lane)
 {
     struct item *item = lane->head;
     if (item) {
@@ -105,7 +105,7 @@ static void ticket_resolved(struct weir_ticket *t)
 
 static void run_queue(struct lane *lane)
 {
-    for (struct item *item; (item = dequeue(lane));) {
+    for (struct item *item; (item = lane_dequeue(lane));) {
         if (item->kind == ITEM_PUSH)
             push_to_stage(weir_container(item, struct batch, item));
         else
@@ -242,7 +242,7 @@ static void take_posts(struct lane *lane)
     }
 }
 
-static void on_wake(uv_async_t *wake)
+void lane_on_wake(uv_async_t *wake)
 {
     struct lane *lane = wake->data;
     lane_enter(lane, NULL);
@@ -282,160 +282,4 @@ void lane_rearm(struct lane *lane)
     uint64_t now = lane_clock(lane);
     uv_update_time(&lane->loop); /* the loop's own clock may be a long callback behind */
     uv_timer_start(&lane->tick, on_tick, due > now ? (due - now + 999999) / 1000000 : 0, 0);
-}
-
-/* ---- life */
-static int stage_init(struct lane *lane, uint32_t i)
-{
-    struct pipeline *p = lane->pipeline;
-    const struct weir_conf_stage *conf = &p->conf->stages[i];
-    struct stage *s = &lane->stages[i];
-    s->lane = lane;
-    s->index = i;
-    s->plugin = conf->loaded->plugin;
-    s->ctx = (struct weir_ctx){ .size = sizeof s->ctx,
-                                .lane = lane->index,
-                                .n_lanes = p->n_lanes,
-                                .log_level = weir_log_level(),
-                                .host = &host_calls,
-                                .cfg = conf->cfg,
-                                .pipeline = p->conf->name,
-                                .stage = conf->name,
-                                .last = i + 1 == lane->n_stages };
-    struct weir_promise promise = { .size = sizeof promise };
-    if (s->plugin->promise) s->plugin->promise(conf->cfg, &promise);
-    s->durable = i + 1 == lane->n_stages && (promise.flags & WEIR_DURABLE_ON_OK);
-    s->ctx.self = calloc(1, s->plugin->self_size ? s->plugin->self_size : 1);
-    if (!s->ctx.self) return -1;
-    if (p->board) s->board = &p->board->stages[p->board_at + lane->index * lane->n_stages + i];
-    return stage_series_open(s);
-}
-
-static int lane_series(struct lane *lane)
-{
-    struct weir_metrics *m = lane->pipeline->metrics;
-    const struct weir_label label = { "pipeline", lane->pipeline->conf->name };
-    lane->window_series = weir_metrics_series(m, "weir_window_events", WEIR_GAUGE,
-                                              "Events in flight: out of the source, not settled.", NULL, &label, 1);
-    lane->window_bytes_series = weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE,
-                                                    "Bytes of the events in flight.", NULL, &label, 1);
-    lane->stalls = weir_metrics_series(m, "weir_lane_stalls_total", WEIR_COUNTER,
-                                       "Turns that held a lane longer than `watchdog`.", NULL, &label, 1);
-    return lane->window_series && lane->window_bytes_series && lane->stalls ? 0 : -1;
-}
-
-int lane_init(struct lane *lane, struct pipeline *p, uint32_t index)
-{
-    lane->pipeline = p;
-    lane->index = index;
-    lane->n_stages = p->conf->n_stages;
-    lane->tail = &lane->head;
-    lane->window_events = p->conf->window_events;
-    lane->window_bytes = p->conf->window_bytes;
-    lane->stages = calloc(lane->n_stages, sizeof *lane->stages);
-    if (!lane->stages || lane_series(lane)) return -1;
-    for (uint32_t i = 0; i < lane->n_stages; i++)
-        if (stage_init(lane, i)) return -1;
-    if (uv_loop_init(&lane->loop)) return -1;
-    if (uv_async_init(&lane->loop, &lane->wake, on_wake)) return -1;
-    if (uv_timer_init(&lane->loop, &lane->tick)) return -1;
-    lane->wake.data = lane;
-    lane->tick.data = lane;
-    return 0;
-}
-
-/* The last stage first: when the source opens, everything downstream is there. */
-int lane_open(struct lane *lane, struct weir_err *err, struct stage **at)
-{
-    lane->phase = LANE_RUNNING;
-    for (uint32_t i = lane->n_stages; i--;) {
-        struct stage *s = &lane->stages[i];
-        *at = s;
-        s->ctx.shared = lane->pipeline->shared[i];
-        lane_enter(lane, s);
-        int rc = s->plugin->open ? s->plugin->open(&s->ctx, err) : 0;
-        s->opened = rc == 0;
-        if (!rc && !s->plugin->open) stage_set_state(s, WEIR_READY, NULL);
-        lane->depth = 0;
-        if (rc) return -1;
-    }
-    lane_enter(lane, &lane->stages[0]);
-    lane_leave(lane); /* opens the flow */
-    return 0;
-}
-
-void lane_run(struct lane *lane)
-{
-    while (lane->phase != LANE_CLOSING) uv_run(&lane->loop, UV_RUN_DEFAULT);
-}
-
-static void wait_for_works(struct lane *lane)
-{
-    for (uint32_t i = 0; i < lane->n_stages; i++)
-        while (lane->stages[i].works) uv_run(&lane->loop, UV_RUN_ONCE);
-}
-
-static void report_leaks(struct stage *s)
-{
-    char msg[160];
-    if (!s->timers && !s->watches && !s->batches && !s->tickets) return;
-    if (s->lane->timed_out || s->lane->pipeline->failed) return; /* it had no chance to finish */
-    snprintf(msg, sizeof msg, "close: left behind %u armed timers, %u watches, %u batches, %u tickets", s->timers,
-             s->watches, s->batches, s->tickets);
-    stage_broke(s, msg);
-}
-
-static void drop_queue(struct lane *lane)
-{
-    for (struct item *item; (item = dequeue(lane));) {
-        if (item->kind == ITEM_PUSH) {
-            struct batch *b = weir_container(item, struct batch, item);
-            b->holder->batches--;
-            batch_unref(b);
-        } else {
-            struct weir_ticket *t = weir_container(item, struct weir_ticket, item);
-            t->owner->tickets--;
-            ticket_destroy(t);
-        }
-    }
-}
-
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-    (void)arg;
-    if (!uv_is_closing(handle)) uv_close(handle, handle->type == UV_POLL ? free_handle : NULL);
-}
-
-void lane_close(struct lane *lane)
-{
-    lane->phase = LANE_CLOSING;
-    wait_for_works(lane);
-    for (uint32_t i = 0; i < lane->n_stages; i++) {
-        struct stage *s = &lane->stages[i];
-        lane_enter(lane, s);
-        if (s->opened && s->plugin->close) s->plugin->close(&s->ctx);
-        s->opened = false;
-        lane->depth = 0;
-    }
-    wait_for_works(lane);
-    drop_queue(lane);
-    for (uint32_t i = 0; i < lane->n_stages; i++) report_leaks(&lane->stages[i]);
-    uv_walk(&lane->loop, close_handle, NULL);
-    uv_run(&lane->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&lane->loop);
-    for (uint32_t i = 0; i < lane->n_stages; i++) {
-        stage_series_close(&lane->stages[i]);
-        free(lane->stages[i].ctx.self);
-    }
-    weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
-    weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);
-    weir_metrics_drop(lane->pipeline->metrics, lane->stalls);
-    free(lane->timers.v);
-    free(lane->stages);
-    lane->phase = LANE_CLOSED;
 }

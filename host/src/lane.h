@@ -140,7 +140,7 @@ struct lane {
     struct stage *running; /* whose callback runs */
 };
 
-/* lane.c: 0, or -1 with err filled (and *at = the stage at fault) */
+/* lane_life.c, the rest lane.c: 0, or -1 with err filled (and *at = the stage at fault) */
 int lane_init(struct lane *, struct pipeline *, uint32_t index);
 int lane_open(struct lane *, struct weir_err *, struct stage **at);
 void lane_run(struct lane *);        /* until closed */
@@ -149,6 +149,8 @@ void lane_close(struct lane *);      /* closes every stage that is open, frees t
 void lane_enter(struct lane *, struct stage *);
 void lane_leave(struct lane *);
 void lane_enqueue(struct lane *, struct item *);
+struct item *lane_dequeue(struct lane *); /* NULL: empty */
+void lane_on_wake(uv_async_t *);
 void lane_fire_timers(struct lane *);
 void lane_rearm(struct lane *);
 void lane_advance(struct lane *); /* flow, drain */
