@@ -105,11 +105,9 @@ static size_t header_bytes(const rd_kafka_headers_t *headers, size_t n)
 }
 
 /* Headers, key and value in one block of the batch. */
-static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const struct slot *s)
+static bool copy(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const rd_kafka_message_t *m,
+                 const rd_kafka_headers_t *headers)
 {
-    const rd_kafka_message_t *m = s->msg;
-    rd_kafka_headers_t *headers = NULL;
-    if (rd_kafka_message_headers(m, &headers)) headers = NULL;
     size_t n = headers ? rd_kafka_header_cnt(headers) : 0;
     uint8_t *block = c->ctx->host->batch_alloc(b, header_bytes(headers, n) + m->key_len + m->len + 1);
     if (!block) return false;
@@ -127,6 +125,19 @@ static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev
     put(&ev->value, at, m->payload, m->len);
     ev->headers = pairs;
     ev->n_headers = (uint32_t)n;
+    return true;
+}
+
+/* The library parses the headers when they are asked for, in many small allocations: they go at once, while these are
+ * at hand, and are parsed again should the message be emitted again. */
+static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const struct slot *s)
+{
+    rd_kafka_message_t *m = s->msg;
+    rd_kafka_headers_t *headers = NULL;
+    if (rd_kafka_message_detach_headers(m, &headers)) headers = NULL;
+    bool ok = copy(c, b, ev, m, headers);
+    if (headers) rd_kafka_headers_destroy(headers);
+    if (!ok) return false;
     ev->schema = c->cfg->event ? c->cfg->event->id : 0;
     rd_kafka_timestamp_type_t type;
     int64_t ms = rd_kafka_message_timestamp(m, &type);
