@@ -50,7 +50,8 @@ elseif(DEFINED ENV{HOME})
 else()
   set(rdkafka_cache ${CMAKE_BINARY_DIR}/cache)
 endif()
-string(SHA256 rdkafka_key "${rdkafka_sha256} ${rdkafka_flags} ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} \
+file(SHA256 ${CMAKE_CURRENT_LIST_DIR}/rdkafka/patch.cmake rdkafka_patch)
+string(SHA256 rdkafka_key "${rdkafka_sha256} ${rdkafka_patch} ${rdkafka_flags} ${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} \
 ${CMAKE_SYSTEM_PROCESSOR} ${WEIR_PC_RDKAFKA_openssl_VERSION} ${WEIR_PC_RDKAFKA_libzstd_VERSION}")
 string(SUBSTRING ${rdkafka_key} 0 16 rdkafka_key)
 set(rdkafka_home ${rdkafka_cache}/librdkafka-2.15.1-${rdkafka_key})
@@ -72,7 +73,7 @@ list(JOIN rdkafka_flags " " rdkafka_flags)
 add_custom_command(OUTPUT ${rdkafka_out}/lib/librdkafka.a
   COMMAND ${CMAKE_COMMAND} -DARCHIVE=${rdkafka_cache}/${rdkafka_archive} -DHOME=${rdkafka_home} -DOUT=${rdkafka_out}
     -DCC=${CMAKE_C_COMPILER} "-DFLAGS=${rdkafka_flags}" -P ${CMAKE_CURRENT_LIST_DIR}/rdkafka/build.cmake
-  DEPENDS ${CMAKE_CURRENT_LIST_DIR}/rdkafka/build.cmake
+  DEPENDS ${CMAKE_CURRENT_LIST_DIR}/rdkafka/build.cmake ${CMAKE_CURRENT_LIST_DIR}/rdkafka/patch.cmake
   COMMENT "librdkafka 2.15.1: taking it from ${rdkafka_home}, or building it there once (about a minute)" VERBATIM)
 add_custom_target(weir-rdkafka-build DEPENDS ${rdkafka_out}/lib/librdkafka.a)
 add_library(weir-rdkafka INTERFACE)
