@@ -1,0 +1,54 @@
+# Images under the official names, made here from the parts of the local demo: for a cluster that reaches no registry.
+# Sourced, after manifests/local/lib.sh. Needs buildah, and debootstrap the first time.
+#   standins_make FOLDER [NAME...]     FOLDER/NAME.tar of each that is not there yet: kafka postgres clickhouse k6
+STANDINS=$WEIR_ROOT/tests/manifests/standins
+declare -A STANDIN_IMAGE=(
+  [kafka]=apache/kafka:4.3.1 [postgres]=postgres:15-bookworm [clickhouse]=clickhouse/clickhouse-server:26.7 [k6]=grafana/k6:1.8.1
+)
+export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}
+
+# The base that every Dockerfile names; what Debian publishes under this name is made the same way.
+standins_base() {
+  local work box
+  ! buildah inspect --type image docker.io/library/debian:bookworm-slim >/dev/null 2>&1 || return 0
+  work=$(mktemp -d "$WEIR_CACHE/debian.XXXXXX")
+  debootstrap --variant=minbase bookworm "$work/root" http://deb.debian.org/debian >"$work.log" 2>&1 || { tail -3 "$work.log"; return 1; }
+  rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work"/root/usr/share/{doc,man,locale}/*
+  box=$(buildah from scratch)
+  buildah add -q "$box" "$work/root" / >/dev/null
+  buildah config --cmd bash "$box"
+  buildah commit -q --rm "$box" docker.io/library/debian:bookworm-slim >/dev/null
+  rm -rf "$work"
+}
+
+# standins_context NAME FOLDER: what the Dockerfile copies, by hard link where that is possible.
+standins_context() {
+  mkdir -p "$2"
+  case $1 in
+    kafka) cp -al "$(kafka_libs)" "$2/libs" 2>/dev/null || cp -r "$(kafka_libs)" "$2/libs"; cp "$STANDINS/kafka-run" "$2" ;;
+    clickhouse)
+      cp -l "$CHDB_DIR/libchdb.so" "$2" 2>/dev/null || cp "$CHDB_DIR/libchdb.so" "$2"
+      cc -O2 -pthread -o "$2/chserve" "$LOCAL_DIR/chserve.c" -L"$CHDB_DIR" -lchdb '-Wl,-rpath,$ORIGIN'
+      cp "$STANDINS/clickhouse-server" "$2"
+      ;;
+    k6) cp "$(k6_bin)" "$2/k6" ;;
+  esac
+}
+
+standins_make() {
+  local to=$1 name work; shift
+  [ $# -gt 0 ] || set -- kafka postgres clickhouse k6
+  mkdir -p "$to"
+  standins_base || return
+  for name in "$@"; do
+    [ ! -e "$to/$name.tar" ] || continue
+    work=$(mktemp -d "$WEIR_CACHE/standin.XXXXXX")
+    standins_context "$name" "$work" &&
+      buildah build --layers --format docker -t "${STANDIN_IMAGE[$name]}" -f "$STANDINS/$name.Dockerfile" "$work" >"$to/$name.log" 2>&1 &&
+      buildah push -q "${STANDIN_IMAGE[$name]}" "docker-archive:$to/$name.tar.new:docker.io/$(standins_whole "$name")" >>"$to/$name.log" 2>&1 ||
+      { rm -rf "$work"; tail -3 "$to/$name.log"; return 1; }
+    mv "$to/$name.tar.new" "$to/$name.tar"
+    rm -rf "$work"
+  done
+}
+standins_whole() { case ${STANDIN_IMAGE[$1]} in */*) echo "${STANDIN_IMAGE[$1]}" ;; *) echo "library/${STANDIN_IMAGE[$1]}" ;; esac; }
