@@ -298,10 +298,13 @@ int session_open(struct session *s, struct sink *sink, uint32_t index, struct we
 {
     static const struct weir_pg_hooks hooks = {
         .ready = on_ready, .lost = on_lost, .result = on_result, .room = on_room};
-    /* A sink that froze must not hold its rows locked; staging is read in the order it was written. */
+    /* A sink that froze must not hold its rows locked; staging is read in the order it was written. Staged rows that
+     * may be there already are compared by the table's index, row by row: any other join reads the table whole. */
     static const char *const settings[] = {"idle_in_transaction_session_timeout=60s",
                                            "lock_timeout=10s",
                                            "synchronize_seqscans=off",
+                                           "enable_hashjoin=off",
+                                           "enable_mergejoin=off",
                                            "jit=off",
                                            "temp_buffers=32MB",
                                            NULL};
