@@ -23,7 +23,7 @@ static const struct weir_opt options[] = {
              .doc = "where a partition begins that the group has no commit for"),
     WEIR_OPT(struct cfg, batch, WEIR_INT, .def = "4096", .min = 1, .max = 65536,
              .doc = "most events of a batch; all are of one partition"),
-    WEIR_OPT(struct cfg, prefetch, WEIR_SIZE, .def = "8MiB", .min = 65536, .max = 1073741824,
+    WEIR_OPT(struct cfg, prefetch, WEIR_SIZE, .def = "4MiB", .min = 65536, .max = 1073741824,
              .doc = "bytes read ahead, a partition"),
     WEIR_OPT(struct cfg, commit_interval, WEIR_DURATION, .def = "200ms", .min = 1000000, .max = 60000000000,
              .doc = "how long a dealt-with offset may wait for its commit"),
