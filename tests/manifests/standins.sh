@@ -42,6 +42,7 @@ standins_make() {
   standins_base || return
   for name in "$@"; do
     [ ! -e "$to/$name.tar" ] || continue
+    [ "$name" = postgres ] || "${name}_install" || return
     work=$(mktemp -d "$WEIR_CACHE/standin.XXXXXX")
     standins_context "$name" "$work" &&
       buildah build --layers --format docker -t "${STANDIN_IMAGE[$name]}" -f "$STANDINS/$name.Dockerfile" "$work" >"$to/$name.log" 2>&1 &&
