@@ -154,9 +154,9 @@ static void call_ticket_ref(struct weir_ticket *t, uint32_t more)
 
 static uint32_t call_room(struct weir_ctx *ctx)
 {
-    const struct lane *lane = stage_of(ctx)->lane;
-    if (!lane_flow_open(lane) || !lane->flow_told) return 0;
-    return lane->window_events - lane->used_events;
+    struct lane *lane = stage_of(ctx)->lane;
+    lane->starved = !lane_flow_open(lane) || !lane->flow_told; /* the window may fill and empty within one turn */
+    return lane->starved ? 0 : lane->window_events - lane->used_events;
 }
 
 static void call_busy(struct weir_ctx *ctx, bool on)

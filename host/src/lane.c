@@ -155,7 +155,8 @@ bool lane_flow_open(const struct lane *lane)
 static void tell_flow(struct lane *lane)
 {
     bool open = lane_flow_open(lane);
-    if (open == lane->flow_told) return;
+    if (open == lane->flow_told && !(open && lane->starved)) return;
+    lane->starved = false;
     struct stage *source = &lane->stages[0];
     lane->flow_told = open;
     lane->running = source;

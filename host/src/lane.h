@@ -124,6 +124,7 @@ struct lane {
     uint64_t used_bytes;
     uint32_t busy; /* stages that asked for a pause */
     bool flow_told, flow_pinned_shut;
+    bool starved; /* room() said 0: the source is owed a flow(true) even if none was closed in between */
 
     uint32_t drain_at; /* stage that drains now */
     uint64_t drain_deadline;

@@ -188,7 +188,6 @@ static uint32_t emit_part(struct consumer *c, struct part *p, uint32_t most)
     if (c->failed || !c->flow || c->phase != RUNNING) return 0;
     if (p->leaving || c->ctx->host->now(c->ctx) < p->resume_ns) return 0;
     uint32_t n = c->ctx->host->room(c->ctx);
-    if (!n) c->starved = true;
     if (n > most) n = most;
     if (n > (uint32_t)c->cfg->batch) n = (uint32_t)c->cfg->batch;
     if (!n) return 0;
@@ -276,10 +275,6 @@ void settled(struct consumer *c, struct slot *s, const struct weir_result *r)
     } else {
         fail(c, "topic %s, partition %d, offset %lld: %s%s%s", c->topic, (int)p->id, (long long)s->wm.offset,
              r->outcome_name, *r->outcome_name ? ": " : "", r->why ? r->why : "refused by the sink");
-    }
-    if (c->starved) { /* the window may fill and empty within a turn, and then no flow() tells of it */
-        c->starved = false;
-        emit_later(c);
     }
     revoke_check(c);
     drain_check(c);

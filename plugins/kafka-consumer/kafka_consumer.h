@@ -60,7 +60,7 @@ struct consumer {
     struct part *parts, *orphans;
     struct part *cursor; /* where the next round of emitting begins */
     uint32_t in_flight;
-    bool flow, failed, joined, posted, down, starved;
+    bool flow, failed, joined, posted, down;
     enum phase phase;
     enum weir_state state; /* as last said */
     bool probing;

@@ -6,6 +6,7 @@
 struct cfg {
     uint64_t every;
     int64_t count;
+    bool burst;
 };
 struct self {
     struct weir_ctx *ctx;
@@ -18,7 +19,9 @@ struct self {
 };
 static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, every, WEIR_DURATION, .def = "10ms", .min = 1, .max = INT64_MAX, .doc = "between ticks"),
-    WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .doc = "end after so many; 0 = never"), WEIR_OPT_END
+    WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .doc = "end after so many; 0 = never"),
+    WEIR_OPT(struct cfg, burst, WEIR_BOOL, .def = "false", .doc = "emit on flow(true) and at no other time, all there is room for"),
+    WEIR_OPT_END
 };
 enum { EMITTED, SETTLED, POSTED, WORKED, HELD_BACK };
 static const struct weir_metric metrics[] = { { "emitted_total", WEIR_COUNTER, "emitted", NULL, NULL },
@@ -105,7 +108,7 @@ static int open_(struct weir_ctx *ctx, struct weir_err *err)
     err->status = WEIR_FATAL;
     if (!self->thread_started) return -1;
     ctx->host->work(ctx, &self->work);
-    ctx->host->timer_arm(ctx, &self->timer, cfg->every);
+    if (!cfg->burst) ctx->host->timer_arm(ctx, &self->timer, cfg->every);
     ctx->host->state(ctx, WEIR_READY, NULL);
     return 0;
 }
@@ -122,7 +125,9 @@ static void done(struct weir_ctx *ctx, void *cookie, const struct weir_result *r
 static void flow(struct weir_ctx *ctx, bool open)
 {
     struct self *self = ctx->self;
+    const struct cfg *cfg = ctx->cfg;
     self->open = open;
+    while (open && cfg->burst && self->emitted < (uint64_t)cfg->count && ctx->host->room(ctx)) emit(self);
 }
 
 static void drain(struct weir_ctx *ctx)

@@ -75,6 +75,16 @@ static void a_counted_run_ends_by_itself(void **state)
     assert_non_null(strstr(r.log, "stopped, exit code 0"));
 }
 
+/* The window fills and empties within one turn: the source, which waits for flow(true) alone, must hear of it. */
+static void a_source_without_room_hears_of_room(void **state)
+{
+    struct run r;
+    (void)state;
+    start(&r, "pipelines = { a = { window = { events = 4, bytes = \"1MiB\" }, stages = {\n"
+              "  clockwork = { burst = true, count = 1000 }, faulty = {} } } }");
+    assert_int_equal(end(&r), 0);
+}
+
 static void sigterm_drains(void **state)
 {
     struct run r;
@@ -148,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_counted_run_ends_by_itself),
+        cmocka_unit_test(a_source_without_room_hears_of_room),
         cmocka_unit_test(sigterm_drains),
         cmocka_unit_test(a_drain_that_takes_too_long_says_what_was_left),
         cmocka_unit_test(a_fatal_event_stops_the_pipeline),

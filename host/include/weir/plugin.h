@@ -238,7 +238,8 @@ struct weir_host {
     void (*ticket_ref)(struct weir_ticket *, uint32_t more); /* when one event becomes many */
     void (*settle)(struct weir_ctx *, struct weir_event *, const struct weir_result *); /* sets ev->ticket = NULL */
     void (*settle_all)(struct weir_ctx *, struct weir_batch *, enum weir_status, const char *why); /* and release */
-    /* Source: how many more events fit into the lane's window now; 0 while flow is closed. */
+    /* Source: how many more events fit into the lane's window now; 0 while flow is closed, and then flow(true) follows
+     * as soon as there is room. */
     uint32_t (*room)(struct weir_ctx *);
     void (*busy)(struct weir_ctx *, bool); /* congestion hint: while true, the source's flow is closed */
     /* events */
