@@ -45,16 +45,20 @@ kafka_to_postgres() {
   rows=$(pg weir -Atc 'select count(*) from record.bets')
   [ "$rows" = "$EVENTS" ] || die "bench: record.bets has $rows rows instead of $EVENTS"
   ms=$(postgres_reference)
+  note="$note; reference: $(cpu_of postgres "$EVENTS") in the engine"
   row "Kafka → PostgreSQL" "$(per_second "$EVENTS" "$SINK_MS")" rows/s "≥ 50,000" "$(per_second "$EVENTS" "$ms")" 'psql \copy to temp + INSERT ON CONFLICT' "$note"
 }
 # The same rows, from a file: what PostgreSQL takes from one connection when nothing has to be read from anywhere.
 postgres_reference() {
   local began
   pg weir -c "\\copy record.bets to '$OUT/rows.copy'" -c 'truncate record.bets' -c checkpoint
+  cpu_begin postgres
   began=$(now_ms)
   pg weir >/dev/null -c 'create temp table staging (like record.bets)' -c "\\copy staging from '$OUT/rows.copy'" \
     -c 'insert into record.bets select * from staging order by epoch, shard, seq on conflict do nothing'
   echo $(($(now_ms) - began))
+  sleep 0.2 # an ended backend's time is its parent's once that has noticed
+  cpu_end
   rm -f "$OUT/rows.copy"
 }
 
@@ -67,15 +71,18 @@ kafka_to_clickhouse() {
   rows=$(ch 'select count() from weir.bets')
   [ "$rows" = "$EVENTS" ] || die "bench: weir.bets has $rows rows instead of $EVENTS"
   ms=$(clickhouse_reference)
+  note="$note; reference: $(cpu_of clickhouse "$EVENTS") in the engine"
   row "Kafka → ClickHouse" "$(per_second "$EVENTS" "$SINK_MS")" rows/s "≥ 300,000" "$(per_second "$EVENTS" "$ms")" 'one POST of all rows, Native, by curl' "$note"
 }
 clickhouse_reference() {
   local began
   ch 'select * from weir.bets format Native' >"$OUT/rows.native"
   ch 'create table weir.reference as weir.bets_raw' >/dev/null
+  cpu_begin clickhouse
   began=$(now_ms)
   curl -sS --fail-with-body -H 'Expect:' "$(clickhouse_url)/?query=insert+into+weir.reference+format+Native" --data-binary "@$OUT/rows.native" >/dev/null
   echo $(($(now_ms) - began))
+  cpu_end
   ch 'drop table weir.reference sync' >/dev/null
   rm -f "$OUT/rows.native"
 }

@@ -90,7 +90,7 @@ ledger_reference() {
 }
 
 system() {
-  local connections reference
+  local connections reference name
   system_fresh
   rm -f "$OUT/filled"
   null_reference
