@@ -13,7 +13,7 @@ function(weir_rdkafka_download npm package folder archive sha256 error)
   string(RANDOM LENGTH 8 suffix)
   set(part ${folder}/download-${suffix}) # two builds at once do not meet; the rename is atomic
   file(MAKE_DIRECTORY ${part})
-  execute_process(COMMAND ${npm} pack --silent --ignore-scripts --pack-destination ${part} ${package}
+  execute_process(COMMAND ${npm} pack --loglevel error --ignore-scripts --pack-destination ${part} ${package}
     WORKING_DIRECTORY ${part} RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE text TIMEOUT 120)
   if(NOT EXISTS ${part}/${archive})
     string(STRIP "${text}" text)
