@@ -49,11 +49,11 @@ prometheus_targets() {
   local host
   echo '['
   for host in $WEIR_HOSTS; do prometheus_pod "$host" weir "$host" "$(weir_admin_port "$host")"; echo ,; done
-  prometheus_pod kafka kafka broker "$WEIR_KAFKA_METRICS_PORT"; echo ,
-  prometheus_pod postgres postgres store "$WEIR_POSTGRES_METRICS_PORT"; echo ,
-  prometheus_pod clickhouse clickhouse store "$WEIR_CLICKHOUSE_PORT"; echo ,
-  prometheus_pod machine machine node "$WEIR_MACHINE_METRICS_PORT"; echo ,
-  prometheus_pod prometheus prometheus prometheus "$WEIR_PROMETHEUS_PORT"
+  prometheus_pod kafka kafka kafka "$WEIR_KAFKA_METRICS_PORT"; echo ,
+  prometheus_pod postgres-exporter postgres-exporter monitoring "$WEIR_POSTGRES_METRICS_PORT"; echo ,
+  prometheus_pod clickhouse clickhouse clickhouse "$WEIR_CLICKHOUSE_PORT"; echo ,
+  prometheus_pod machine node-exporter monitoring "$WEIR_MACHINE_METRICS_PORT"; echo ,
+  prometheus_pod prometheus prometheus monitoring "$WEIR_PROMETHEUS_PORT"
   echo ']'
 }
 
