@@ -52,22 +52,30 @@ void queue_watch_deadline(struct ledger *l, uint64_t deadline_ns)
     l->ctx->host->timer_arm(l->ctx, &l->sweep, wait);
 }
 
-static bool is_past(const struct request *r, uint64_t now)
+/* When there is no use in waiting for r any more. What has been written and only waits for its COMMIT gets `patience` on
+ * top: the caller has a clock of its own, and a late "accepted" still lets it publish the event at once, while "unknown"
+ * leaves the event, and those of its shard behind it, to the relay. */
+static uint64_t gives_up_at(const struct link *link, const struct request *r)
 {
-    return r->deadline_ns && now >= r->deadline_ns;
+    return r->deadline_ns && r->author ? r->deadline_ns + link->ledger->cfg->patience : r->deadline_ns;
 }
 
-static void sooner(uint64_t *next, const struct request *r)
+static bool is_past(uint64_t at, uint64_t now)
 {
-    if (r->deadline_ns && (!*next || r->deadline_ns < *next)) *next = r->deadline_ns;
+    return at && now >= at;
+}
+
+static void sooner(uint64_t *next, uint64_t at)
+{
+    if (at && (!*next || at < *next)) *next = at;
 }
 
 static void sweep_link(struct link *link, uint64_t now, uint64_t *next)
 {
     static const char *const why = "no answer from the ledger's database in time";
     for (struct request **at = &link->waiting, *r; (r = *at) != NULL;) {
-        if (!is_past(r, now)) {
-            sooner(next, r);
+        if (!is_past(r->deadline_ns, now)) {
+            sooner(next, r->deadline_ns);
             at = &r->next;
             continue;
         }
@@ -79,10 +87,11 @@ static void sweep_link(struct link *link, uint64_t now, uint64_t *next)
     for (uint32_t i = 0; i < link->round.n; i++) { /* its bytes are still in use: no request_done yet */
         struct request *r = link->round.requests[i];
         if (r->settled) continue;
-        if (is_past(r, now))
+        uint64_t at = gives_up_at(link, r);
+        if (is_past(at, now))
             reply_give_up(link->ledger, r, why);
         else
-            sooner(next, r);
+            sooner(next, at);
     }
 }
 

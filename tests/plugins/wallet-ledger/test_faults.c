@@ -63,7 +63,7 @@ static void commit_is_not_answered_in_time(void **state)
     (void)state;
     struct ledger_db db;
     ledger_db_make(&db, 2);
-    struct weir_kit *kit = wallet_open(&db, "shards = 2; connections = 1");
+    struct weir_kit *kit = wallet_open(&db, "shards = 2; connections = 1; patience = \"300ms\"");
     open_ada(kit);
     ledger_db_do(&db, slow_commit);
     ledger_db_do(&db, "select pg_advisory_lock(4711)");
@@ -77,6 +77,25 @@ static void commit_is_not_answered_in_time(void **state)
     ledger_db_do(&db, "select pg_advisory_unlock(4711)");
     wallet_expect(kit, again, "replayed"); /* it had been executed */
     assert_int_equal(wallet_balance_now(kit, "ada"), 995);
+    ledger_db_audit(&db);
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
+/* An answer that comes after the deadline, but within `patience`, is the true one: its event can be published at once. */
+static void a_late_commit_is_answered_truly(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    ledger_db_make(&db, 2);
+    struct weir_kit *kit = wallet_open(&db, "shards = 2; connections = 1; patience = \"900ms\"");
+    open_ada(kit);
+    ledger_db_do(&db, slow_commit);
+    ledger_db_do(&db, "select pg_advisory_lock(4711)");
+    uint64_t debit = wallet_debit_within(kit, "ada", "slow2", 5, 100);
+    assert_false(weir_kit_wait_settled(kit, debit, 300));
+    ledger_db_do(&db, "select pg_advisory_unlock(4711)");
+    wallet_expect(kit, debit, "accepted");
     ledger_db_audit(&db);
     weir_kit_close(kit);
     ledger_db_drop(&db);
@@ -186,7 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_database_is_away),           cmocka_unit_test(somebody_holds_the_shard),
-        cmocka_unit_test(commit_is_not_answered_in_time), cmocka_unit_test(the_connection_dies_in_commit),
+        cmocka_unit_test(commit_is_not_answered_in_time), cmocka_unit_test(a_late_commit_is_answered_truly), cmocka_unit_test(the_connection_dies_in_commit),
         cmocka_unit_test(the_epoch_is_renewed_under_it),  cmocka_unit_test(one_row_at_fault_hurts_no_other),
         cmocka_unit_test(closes_with_work_in_flight),
     };
