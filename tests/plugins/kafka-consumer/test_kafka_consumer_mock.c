@@ -114,6 +114,7 @@ static void retry_and_unknown_come_again(void **state)
         struct weir_event *one = next_event(kit), *three = next_event(kit);
         assert_int_equal(number_of(one), 1);
         assert_int_equal(one->attempt, round);
+        assert_int_equal(one->n_headers, 1); /* given again with all it came with */
         assert_int_equal(number_of(three), 3);
         assert_int_equal(three->attempt, round);
         weir_kit_settle(kit, one, round == 1 ? WEIR_RETRY : WEIR_OK, "again");
