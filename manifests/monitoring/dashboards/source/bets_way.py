@@ -59,7 +59,8 @@ ROWS = [
               "Age: from the bet's acceptance until Kafka had it."),
     ]),
     ("Recorder: PostgreSQL", [
-        panel("Rows", "ops", [(f"sum(rate(weir_pg_sink_rows_total{I}))", "new"), (f"sum(rate(weir_pg_sink_repeats_total{I}))", "there already")]),
+        panel("Rows", "ops", [(f"sum(rate(weir_pg_sink_rows_total{I}))", "new"), (f"sum(rate(weir_pg_sink_repeats_total{I}))", "there already")],
+              "Mostly 0: there already."),
         panel("Time of a transaction", "s", quantiles("weir_pg_sink_transaction_seconds")),
         panel("Retries", "ops", [(f"sum(rate(weir_pg_sink_retries_total{I}))", "transactions"),
                                  (f'sum(rate(weir_settled_total{{plugin="pg-sink",status!="ok"}}{I}))', "events not stored")], WELL),

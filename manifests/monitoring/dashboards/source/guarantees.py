@@ -28,7 +28,8 @@ ROWS = [
     ("What waits", [
         panel("Accepted, not known to be in Kafka", "short", [("weir:backlog_events:max", "ledger's backlog"), ("weir:unconfirmed_events:sum", "sent, not confirmed")]),
         panel("Confirmed and repaired", "ops", [(f"sum(rate(weir_wallet_ledger_confirmed_total{I}))", "confirmed by the ingress"),
-                                                (f"sum(rate(weir_ledger_relay_emitted_total{I}))", "published by the relay")]),
+                                                (f"sum(rate(weir_ledger_relay_emitted_total{I}))", "published by the relay")],
+              "Mostly 0: published by the relay."),
         panel("Behind the topic", "short", [("weir:consumer_lag_events:sum", "{{pipeline}}")]),
         panel("Age of a bet when durable, p99", "s", [("weir:event_age_seconds:p99_1m", "{{pipeline}}/{{stage}}")]),
     ]),
@@ -38,7 +39,7 @@ ROWS = [
                                         (f"sum(rate(ClickHouseProfileEvents_DuplicatedInsertedBlocks{I}))", "blocks, ClickHouse")], WELL),
         panel("Bets that players sent again", "ops", [(f'sum(rate(weir_settled_total{{plugin="wallet-client",outcome="replayed"}}{I}))', "answered as before"),
                                                       (f"sum(rate(weir_wallet_client_late_replies_total{I}))", "accepted after a 503")],
-              "A bet_id is debited once; again gets the first answer."),
+              "A bet_id is debited once; again gets the first answer. Mostly 0: accepted after a 503."),
         panel("Events emitted again", "ops", [(f"sum(rate(weir_ledger_relay_again_total{I}))", "relay"),
                                               (f"sum by (pipeline) (rate(weir_kafka_consumer_repeats_total{I}))", "{{pipeline}}")], WELL),
     ]),
