@@ -1,9 +1,9 @@
 /* admin.c - the admin listener: libmicrohttpd with a thread of its own, so that a stuck lane can still be seen. */
 #include "admin.h"
 #include "admin_pages.h"
-#include "process.h"
 #include "listen.h"
 #include "log.h"
+#include "process.h"
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>

@@ -10,13 +10,13 @@ struct weir_snapshot {
     struct weir_snapshot_pipeline {
         const char *name;
         enum weir_phase phase;
-    } *pipelines;
+    } * pipelines;
     size_t n_pipelines;
     struct weir_snapshot_lane {
         const char *pipeline;
         uint32_t lane;
         uint64_t busy_since_ns;
-    } *lanes;
+    } * lanes;
     size_t n_lanes;
 };
 int weir_snapshot_take(struct weir_snapshot *, struct weir_status_board *); /* -1: no memory */

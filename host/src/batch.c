@@ -14,15 +14,14 @@ struct keep {
     struct batch *batch;
 };
 
-
 struct batch *batch_create(struct stage *holder, uint32_t cap)
 {
     struct batch *b = malloc(sizeof(struct batch) + (size_t)cap * sizeof(struct weir_event));
     if (!b) return NULL;
-    *b = (struct batch){ .pub = { .ev = (struct weir_event *)(void *)(b + 1), .n = 0, .cap = cap },
-                         .item = { NULL, ITEM_PUSH },
-                         .holder = holder,
-                         .refs = 1 };
+    *b = (struct batch){.pub = {.ev = (struct weir_event *)(void *)(b + 1), .n = 0, .cap = cap},
+                        .item = {NULL, ITEM_PUSH},
+                        .holder = holder,
+                        .refs = 1};
     /* Events of a new batch are zeroed: a plugin fills in only what it knows. */
     memset(b->pub.ev, 0, (size_t)cap * sizeof(struct weir_event));
     holder->batches++;
@@ -54,7 +53,7 @@ struct weir_event *batch_move(struct batch *to, struct batch *from, struct weir_
     if (!to->kept || to->kept->batch != from) {
         struct keep *k = batch_bytes(to, sizeof *k);
         if (!k) return NULL;
-        *k = (struct keep){ to->kept, from };
+        *k = (struct keep){to->kept, from};
         to->kept = k;
         from->refs++;
     }

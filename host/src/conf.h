@@ -6,42 +6,48 @@
 #include "schemas.h"
 
 struct weir_conf_stage {
-    const char *name;                  /* label in errors, logs and metrics */
-    const struct weir_loaded *loaded;  /* NULL when it could not be loaded (an error was added) */
-    void *cfg;                         /* cfg_size bytes, filled by the option table; NULL when invalid */
+    const char *name;                 /* label in errors, logs and metrics */
+    const struct weir_loaded *loaded; /* NULL when it could not be loaded (an error was added) */
+    void *cfg;                        /* cfg_size bytes, filled by the option table; NULL when invalid */
     const char *file;
     int line;
 };
 struct weir_conf_pipeline {
     const char *name;
-    uint32_t lanes;                    /* default 1 */
-    uint32_t window_events;            /* default 8192; a lane's unsettled events */
-    uint64_t window_bytes;             /* default 64MiB; and their bytes */
-    uint64_t drain_timeout_ns;         /* default 30s */
-    bool require_no_loss;              /* require = "no-loss" */
+    uint32_t lanes;            /* default 1 */
+    uint32_t window_events;    /* default 8192; a lane's unsettled events */
+    uint64_t window_bytes;     /* default 64MiB; and their bytes */
+    uint64_t drain_timeout_ns; /* default 30s */
+    bool require_no_loss;      /* require = "no-loss" */
     const char *file;
     int line;
     struct weir_conf_stage *stages;
     uint32_t n_stages;
 };
 struct weir_conf {
-    struct { const char *listen; } admin;   /* NULL: no admin listener */
-    struct { enum weir_level level; bool json; } log;
-    uint64_t watchdog_ns;                   /* default 100ms */
-    struct weir_conf_pipeline *pipelines;   /* of all files, in order */
+    struct {
+        const char *listen;
+    } admin; /* NULL: no admin listener */
+    struct {
+        enum weir_level level;
+        bool json;
+    } log;
+    uint64_t watchdog_ns;                 /* default 100ms */
+    struct weir_conf_pipeline *pipelines; /* of all files, in order */
     uint32_t n_pipelines;
-    struct weir_loader *loader;             /* owned; with plugin_path of the confs added first */
-    struct weir_schemas *schemas;           /* owned */
+    struct weir_loader *loader;   /* owned; with plugin_path of the confs added first */
+    struct weir_schemas *schemas; /* owned */
     void *priv;
 };
 
-struct weir_conf_source { /* where the text comes from */
-    const char *const *paths;      /* files, in order; a pipeline name must be unique over all of them */
+struct weir_conf_source {     /* where the text comes from */
+    const char *const *paths; /* files, in order; a pipeline name must be unique over all of them */
     size_t n_paths;
-    const char *text;              /* or instead: a text, with text_name for error messages */
+    const char *text; /* or instead: a text, with text_name for error messages */
     const char *text_name;
-    const struct weir_plugin *const *builtins; /* plugins that need no file (the test kit's ends), ends with NULL; or NULL */
-    const char *env_file;          /* NULL, or NAME=value lines that go before the environment */
+    const struct weir_plugin *const
+        *builtins;        /* plugins that need no file (the test kit's ends), ends with NULL; or NULL */
+    const char *env_file; /* NULL, or NAME=value lines that go before the environment */
 };
 
 /* Parses, loads the plugins named, fills and checks every option and calls each plugin's check(). Collects all errors.

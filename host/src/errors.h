@@ -8,7 +8,7 @@ struct weir_errors {
         char *file; /* NULL: no file */
         int line;   /* 0: none */
         char *msg;
-    } *v;
+    } * v;
     size_t n, cap;
 };
 

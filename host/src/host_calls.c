@@ -69,10 +69,9 @@ static void let_go(struct stage *s, struct batch *b)
 static void call_release(struct weir_ctx *ctx, struct weir_batch *batch)
 {
     struct stage *s = stage_of(ctx);
-    const struct weir_result lost = { .status = WEIR_UNKNOWN, .why = "the event was released without being settled" };
+    const struct weir_result lost = {.status = WEIR_UNKNOWN, .why = "the event was released without being settled"};
     bool broke = false;
-    WEIR_EACH(ev, batch)
-    {
+    WEIR_EACH (ev, batch) {
         broke = true;
         settle_named(s, ev, &lost, "");
     }
@@ -82,8 +81,8 @@ static void call_release(struct weir_ctx *ctx, struct weir_batch *batch)
 
 static void call_settle_all(struct weir_ctx *ctx, struct weir_batch *batch, enum weir_status status, const char *why)
 {
-    const struct weir_result r = { .status = status, .why = why };
-    WEIR_EACH(ev, batch) settle_named(stage_of(ctx), ev, &r, "");
+    const struct weir_result r = {.status = status, .why = why};
+    WEIR_EACH (ev, batch) settle_named(stage_of(ctx), ev, &r, "");
     let_go(stage_of(ctx), batch_of(batch));
 }
 
@@ -99,8 +98,7 @@ static uint64_t event_bytes(const struct weir_event *ev)
 static void charge(struct stage *s, const struct weir_batch *batch)
 {
     struct lane *lane = s->lane;
-    WEIR_EACH(ev, batch)
-    {
+    WEIR_EACH (ev, batch) {
         uint64_t bytes = event_bytes(ev);
         ev->ticket->charged_events++;
         ev->ticket->charged_bytes += bytes;
@@ -114,7 +112,7 @@ static void call_forward(struct weir_ctx *ctx, struct weir_batch *batch)
     struct stage *s = stage_of(ctx);
     struct batch *b = batch_of(batch);
     uint32_t n = 0;
-    WEIR_EACH(ev, batch) n++;
+    WEIR_EACH (ev, batch) n++;
     if (!n) {
         let_go(s, b);
         return;
@@ -303,8 +301,8 @@ static void call_post(struct weir_ctx *ctx, struct weir_task *task)
     struct weir_task *head = atomic_load_explicit(&lane->posted, memory_order_relaxed);
     do {
         task->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&lane->posted, &head, task, memory_order_release,
-                                                    memory_order_relaxed));
+    } while (
+        !atomic_compare_exchange_weak_explicit(&lane->posted, &head, task, memory_order_release, memory_order_relaxed));
     if (!head) uv_async_send(&lane->wake);
 }
 

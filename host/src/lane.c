@@ -45,8 +45,14 @@ void stage_set_state(struct stage *s, enum weir_state state, const char *why)
         pthread_mutex_unlock(&board->lock);
     }
     if (state == WEIR_DEGRADED || state == WEIR_FAILED || (state == WEIR_READY && before != WEIR_READY))
-        s->ctx.host->log(&s->ctx, state == WEIR_READY ? WEIR_INFO : state == WEIR_FAILED ? WEIR_ERROR : WEIR_WARN,
-                         "%s%s%s", state == WEIR_READY ? "ready" : state == WEIR_FAILED ? "failed" : "degraded",
+        s->ctx.host->log(&s->ctx,
+                         state == WEIR_READY    ? WEIR_INFO
+                         : state == WEIR_FAILED ? WEIR_ERROR
+                                                : WEIR_WARN,
+                         "%s%s%s",
+                         state == WEIR_READY    ? "ready"
+                         : state == WEIR_FAILED ? "failed"
+                                                : "degraded",
                          *s->why ? ": " : "", s->why);
     if (state == WEIR_FAILED) pipeline_fail(s->lane->pipeline, s->ctx.stage, s->why);
 }

@@ -32,12 +32,12 @@ struct keep;
 struct batch {
     struct weir_batch pub; /* first: the plugin's view */
     struct item item;
-    struct stage *holder;  /* who must forward or release it */
-    struct stage *to;      /* on the queue: whom it is pushed to */
-    uint32_t refs;         /* 1 + batches that hold events moved out of this one */
-    struct chunk *chunks;  /* the arena */
-    struct keep *kept;     /* batches whose bytes our events point into */
-    size_t used, room;     /* of the newest chunk */
+    struct stage *holder; /* who must forward or release it */
+    struct stage *to;     /* on the queue: whom it is pushed to */
+    uint32_t refs;        /* 1 + batches that hold events moved out of this one */
+    struct chunk *chunks; /* the arena */
+    struct keep *kept;    /* batches whose bytes our events point into */
+    size_t used, room;    /* of the newest chunk */
 };
 struct batch *batch_create(struct stage *holder, uint32_t cap);
 void *batch_bytes(struct batch *, size_t n);
@@ -70,7 +70,7 @@ struct timers {
     uint32_t n, cap;
 };
 int timers_arm(struct timers *, struct weir_timer *, struct stage *, uint64_t due_ns); /* -1: no memory */
-bool timers_stop(struct timers *, struct weir_timer *);                               /* was it armed? */
+bool timers_stop(struct timers *, struct weir_timer *);                                /* was it armed? */
 struct weir_timer *timers_due(struct timers *, uint64_t now_ns); /* takes the earliest one that is due, or NULL */
 uint64_t timers_next(const struct timers *);                     /* UINT64_MAX: none */
 struct stage *timer_stage(const struct weir_timer *);
@@ -129,7 +129,7 @@ struct lane {
     uint32_t drain_at; /* stage that drains now */
     uint64_t drain_deadline;
     bool timed_out;
-    char left[256]; /* what was left at the time-out */
+    char left[256];   /* what was left at the time-out */
     atomic_bool stop; /* set by the main thread, then wake */
 
     bool fake_clock;
@@ -144,9 +144,9 @@ struct lane {
 /* lane_life.c, the rest lane.c: 0, or -1 with err filled (and *at = the stage at fault) */
 int lane_init(struct lane *, struct pipeline *, uint32_t index);
 int lane_open(struct lane *, struct weir_err *, struct stage **at);
-void lane_run(struct lane *);        /* until closed */
+void lane_run(struct lane *);         /* until closed */
 void lane_start_drain(struct lane *); /* on the lane's thread */
-void lane_close(struct lane *);      /* closes every stage that is open, frees the loop */
+void lane_close(struct lane *);       /* closes every stage that is open, frees the loop */
 void lane_enter(struct lane *, struct stage *);
 void lane_leave(struct lane *);
 void lane_enqueue(struct lane *, struct item *);
@@ -189,7 +189,7 @@ struct pipeline {
     struct weir_schemas *schemas;
     struct weir_metrics *metrics;
     struct weir_status_board *board; /* NULL in the test kit */
-    size_t board_at, board_lane; /* where our stages and lanes begin in the board */
+    size_t board_at, board_lane;     /* where our stages and lanes begin in the board */
     uint64_t watchdog_ns;
     void **shared; /* one a stage */
     struct lane *lanes;
@@ -203,11 +203,11 @@ struct pipeline {
 struct pipeline *pipeline_create(const struct weir_conf *, const struct weir_conf_pipeline *, struct weir_metrics *,
                                  struct weir_status_board *, int finished_fd);
 int pipeline_open(struct pipeline *, struct weir_loader *, struct weir_errors *); /* init, share, open; on the caller */
-void pipeline_abandon(struct pipeline *);                  /* closes what pipeline_open opened; never started */
+void pipeline_abandon(struct pipeline *);                    /* closes what pipeline_open opened; never started */
 int pipeline_start(struct pipeline *, struct weir_errors *); /* a thread a lane */
-void pipeline_stop(struct pipeline *);                                /* asks every lane to drain; returns at once */
-bool pipeline_done(struct pipeline *);                                /* every lane has ended */
-bool pipeline_join(struct pipeline *, FILE *left);                    /* false: something was left */
+void pipeline_stop(struct pipeline *);                       /* asks every lane to drain; returns at once */
+bool pipeline_done(struct pipeline *);                       /* every lane has ended */
+bool pipeline_join(struct pipeline *, FILE *left);           /* false: something was left */
 void pipeline_fail(struct pipeline *, const char *stage, const char *why); /* ANY THREAD: log, mark, stop */
 void pipeline_destroy(struct pipeline *);
 /* share() of every stage, on the main thread; errors carry the stage's place in the conf. */

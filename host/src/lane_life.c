@@ -12,16 +12,16 @@ static int stage_init(struct lane *lane, uint32_t i)
     s->lane = lane;
     s->index = i;
     s->plugin = conf->loaded->plugin;
-    s->ctx = (struct weir_ctx){ .size = sizeof s->ctx,
-                                .lane = lane->index,
-                                .n_lanes = p->n_lanes,
-                                .log_level = weir_log_level(),
-                                .host = &host_calls,
-                                .cfg = conf->cfg,
-                                .pipeline = p->conf->name,
-                                .stage = conf->name,
-                                .last = i + 1 == lane->n_stages };
-    struct weir_promise promise = { .size = sizeof promise };
+    s->ctx = (struct weir_ctx){.size = sizeof s->ctx,
+                               .lane = lane->index,
+                               .n_lanes = p->n_lanes,
+                               .log_level = weir_log_level(),
+                               .host = &host_calls,
+                               .cfg = conf->cfg,
+                               .pipeline = p->conf->name,
+                               .stage = conf->name,
+                               .last = i + 1 == lane->n_stages};
+    struct weir_promise promise = {.size = sizeof promise};
     if (s->plugin->promise) s->plugin->promise(conf->cfg, &promise);
     s->durable = i + 1 == lane->n_stages && (promise.flags & WEIR_DURABLE_ON_OK);
     s->ctx.self = calloc(1, s->plugin->self_size ? s->plugin->self_size : 1);
@@ -33,11 +33,11 @@ static int stage_init(struct lane *lane, uint32_t i)
 static int lane_series(struct lane *lane)
 {
     struct weir_metrics *m = lane->pipeline->metrics;
-    const struct weir_label label = { "pipeline", lane->pipeline->conf->name };
+    const struct weir_label label = {"pipeline", lane->pipeline->conf->name};
     lane->window_series = weir_metrics_series(m, "weir_window_events", WEIR_GAUGE,
                                               "Events in flight: out of the source, not settled.", NULL, &label, 1);
-    lane->window_bytes_series = weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE,
-                                                    "Bytes of the events in flight.", NULL, &label, 1);
+    lane->window_bytes_series =
+        weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE, "Bytes of the events in flight.", NULL, &label, 1);
     lane->stalls = weir_metrics_series(m, "weir_lane_stalls_total", WEIR_COUNTER,
                                        "Turns that held a lane longer than `watchdog`.", NULL, &label, 1);
     return lane->window_series && lane->window_bytes_series && lane->stalls ? 0 : -1;

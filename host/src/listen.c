@@ -36,7 +36,7 @@ static int bind_and_listen(int fd, const struct sockaddr *sa, socklen_t n)
 
 static int listen_unix(const char *address, struct weir_err *err)
 {
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
     const char *path = address + strlen("unix:");
     struct stat st;
     if (strlen(path) >= sizeof sa.sun_path) return refuse(err, address, "the path is too long for a Unix socket");
@@ -75,7 +75,7 @@ static int listen_tcp(const char *address, struct weir_err *err)
     const char *port;
     if (!split(address, host, sizeof host, &port))
         return refuse(err, address, "expected \"host:port\", \":port\" or \"unix:/path\"");
-    struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *list;
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *list;
     int rc = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (rc) return refuse(err, address, gai_strerror(rc));
     int fd = -1, why = EADDRNOTAVAIL;

@@ -78,13 +78,14 @@ size_t weir_loader_folders(const struct weir_loader *l, const char *const **fold
 static bool fits(const struct weir_plugin *p, size_t size, const char *path, char *msg, size_t msg_size)
 {
     if (p->magic != WEIR_MAGIC) {
-        snprintf(msg, msg_size, "%s: `weir_plugin_v1` is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes",
-                 path);
+        snprintf(msg, msg_size,
+                 "%s: `weir_plugin_v1` is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes", path);
         return false;
     }
     if (p->abi != WEIR_ABI) {
-        snprintf(msg, msg_size, "%s: built for plugin ABI %u, this host has ABI %u; rebuild it against this host's headers",
-                 path, p->abi, WEIR_ABI);
+        snprintf(msg, msg_size,
+                 "%s: built for plugin ABI %u, this host has ABI %u; rebuild it against this host's headers", path,
+                 p->abi, WEIR_ABI);
         return false;
     }
     const size_t least = offsetof(struct weir_plugin, close) + sizeof p->close;
@@ -92,16 +93,17 @@ static bool fits(const struct weir_plugin *p, size_t size, const char *path, cha
                    p->outcome_size == sizeof(struct weir_outcome);
     if (p->size < least || size < p->size || !strides) {
         snprintf(msg, msg_size,
-                 "%s: descriptor of %u bytes in an object of %zu, tables of %u/%u/%u; expected at least %zu and %zu/%zu/%zu; "
+                 "%s: descriptor of %u bytes in an object of %zu, tables of %u/%u/%u; expected at least %zu and "
+                 "%zu/%zu/%zu; "
                  "rebuild it against this host's headers",
                  path, p->size, size, p->opt_size, p->metric_size, p->outcome_size, least, sizeof(struct weir_opt),
                  sizeof(struct weir_metric), sizeof(struct weir_outcome));
         return false;
     }
-    const char *lacks = !p->name || !*p->name     ? "a name"
-                        : !p->version             ? "a version"
-                        : !p->doc                 ? "a doc"
-                        : !p->roles               ? "a role"
+    const char *lacks = !p->name || !*p->name                                ? "a name"
+                        : !p->version                                        ? "a version"
+                        : !p->doc                                            ? "a doc"
+                        : !p->roles                                          ? "a role"
                         : (p->roles & (WEIR_FILTER | WEIR_SINK)) && !p->push ? "push(), which filters and sinks need"
                         : (p->roles & WEIR_SOURCE) && !p->done               ? "done(), which sources need"
                                                                              : NULL;
@@ -118,7 +120,7 @@ static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *
     }
     /* A plugin of an older header is shorter: what it lacks reads as zero. */
     memcpy(&e->plugin, plugin, plugin->size < sizeof e->plugin ? plugin->size : sizeof e->plugin);
-    e->pub = (struct weir_loaded){ &e->plugin, e->path };
+    e->pub = (struct weir_loaded){&e->plugin, e->path};
     e->next = l->entries;
     l->entries = e;
     return e;

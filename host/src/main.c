@@ -1,4 +1,5 @@
-/* main.c - the command line. Each command is a function; other subcommands are executables weir-NAME, as git does it. */
+/* main.c - the command line. Each command is a function; other subcommands are executables weir-NAME, as git does it.
+ */
 #include "conf.h"
 #include "log.h"
 #include "run.h"
@@ -12,7 +13,8 @@ static const char help[] =
     "weir: runs pipelines of plugins\n"
     "\n"
     "  weir run CONF...              run every pipeline of the confs until SIGTERM\n"
-    "  weir check [--strict] CONF... say all errors and what each pipeline guarantees; --strict: loss windows are errors\n"
+    "  weir check [--strict] CONF... say all errors and what each pipeline guarantees; --strict: loss windows are "
+    "errors\n"
     "  weir graph [--dot|--mermaid] CONF...\n"
     "                                draw how the confs hang together\n"
     "  weir plugins                  list the plugins and where they were found\n"
@@ -72,7 +74,7 @@ static int print_errors(struct weir_errors *errs)
 
 static struct weir_conf *load(const struct args *a, struct weir_errors *errs)
 {
-    const struct weir_conf_source source = { .paths = a->names, .n_paths = a->n_names, .env_file = a->env_file };
+    const struct weir_conf_source source = {.paths = a->names, .n_paths = a->n_names, .env_file = a->env_file};
     struct weir_conf *conf = weir_conf_load(&source, errs);
     if (!conf) weir_errors_add(errs, NULL, 0, "out of memory");
     return conf;
@@ -80,7 +82,7 @@ static struct weir_conf *load(const struct args *a, struct weir_errors *errs)
 
 static int command_run(const struct args *a)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     struct weir_conf *conf = load(a, &errs);
     int code = errs.n ? WEIR_EXIT_USAGE : weir_run(conf, &errs);
     if (errs.n) code = print_errors(&errs);
@@ -90,7 +92,7 @@ static int command_run(const struct args *a)
 
 static int command_check(const struct args *a)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     struct weir_conf *conf = load(a, &errs);
     if (!errs.n) weir_verdict(conf, a->strict, stdout, &errs);
     int code = print_errors(&errs);
@@ -100,10 +102,9 @@ static int command_check(const struct args *a)
 
 static int command_graph(const struct args *a)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     struct weir_conf *conf = load(a, &errs);
-    if (!errs.n)
-        weir_graph(conf, a->mermaid ? WEIR_GRAPH_MERMAID : a->dot ? WEIR_GRAPH_DOT : WEIR_GRAPH_TEXT, stdout);
+    if (!errs.n) weir_graph(conf, a->mermaid ? WEIR_GRAPH_MERMAID : a->dot ? WEIR_GRAPH_DOT : WEIR_GRAPH_TEXT, stdout);
     int code = print_errors(&errs);
     weir_conf_free(conf);
     return code;
@@ -118,7 +119,7 @@ static const char *roles(uint32_t r, char *out)
 
 static int command_plugins(void)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     struct weir_loader *loader = weir_loader_new();
     const struct weir_loaded **all = NULL;
     if (!loader || weir_loader_defaults(loader)) return usage("out of memory", "");
@@ -178,7 +179,7 @@ static int dispatch(const char *command, const struct args *a, char **argv)
 
 static bool is_ours(const char *command)
 {
-    static const char *const ours[] = { "run", "check", "graph", "plugins", "describe", NULL };
+    static const char *const ours[] = {"run", "check", "graph", "plugins", "describe", NULL};
     for (int i = 0; ours[i]; i++)
         if (!strcmp(ours[i], command)) return true;
     return false;
@@ -186,7 +187,7 @@ static bool is_ours(const char *command)
 
 int main(int argc, char **argv)
 {
-    struct args a = { 0 };
+    struct args a = {0};
     if (argc < 2) {
         fputs(help, stderr);
         return WEIR_EXIT_USAGE;

@@ -7,19 +7,21 @@
 #include <stdio.h>
 #include <weir/plugin.h>
 
-struct weir_metrics;        /* the registry of a process */
-struct weir_series;         /* one cell of one lane */
+struct weir_metrics; /* the registry of a process */
+struct weir_series;  /* one cell of one lane */
 
 struct weir_metrics *weir_metrics_new(void);
 void weir_metrics_free(struct weir_metrics *);
 
 #define WEIR_LABELS_MAX 8
-struct weir_label { const char *name, *value; };
+struct weir_label {
+    const char *name, *value;
+};
 
 /* A new cell of the family `name` (made on first use; type, help and bucket list must agree) with these labels; all
  * strings are copied. Cells of equal labels are summed on export (histograms by bucket). Exported as 0 from now on.
- * Thread-safe, not for the hot path: keep the pointer. buckets: seconds etc., ends with 0; NULL: the default ladder from
- * 100 us to 10 s, about 4 a decade... NULL: no memory or a clash, which is logged. */
+ * Thread-safe, not for the hot path: keep the pointer. buckets: seconds etc., ends with 0; NULL: the default ladder
+ * from 100 us to 10 s, about 4 a decade... NULL: no memory or a clash, which is logged. */
 struct weir_series *weir_metrics_series(struct weir_metrics *, const char *name, enum weir_metric_type,
                                         const char *help, const double *buckets, const struct weir_label *, size_t n);
 /* Ends a cell: counters and histograms keep their sums, gauges go. */

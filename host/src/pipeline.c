@@ -89,7 +89,7 @@ int pipeline_share(struct pipeline *p, struct weir_errors *errs)
 {
     for (uint32_t i = 0; i < p->conf->n_stages; i++) {
         const struct weir_conf_stage *s = &p->conf->stages[i];
-        struct weir_err err = { 0 };
+        struct weir_err err = {0};
         if (!s->loaded->plugin->share) continue;
         if (s->loaded->plugin->share(&host_calls, s->cfg, p->n_lanes, &p->shared[i], &err))
             return at_stage(s, &err, errs);
@@ -100,9 +100,8 @@ int pipeline_share(struct pipeline *p, struct weir_errors *errs)
 static int init_plugins(struct pipeline *p, struct weir_loader *loader, struct weir_errors *errs)
 {
     for (uint32_t i = 0; i < p->conf->n_stages; i++) {
-        struct weir_err err = { 0 };
-        if (weir_loader_init(loader, p->conf->stages[i].loaded, &err))
-            return at_stage(&p->conf->stages[i], &err, errs);
+        struct weir_err err = {0};
+        if (weir_loader_init(loader, p->conf->stages[i].loaded, &err)) return at_stage(&p->conf->stages[i], &err, errs);
     }
     return 0;
 }
@@ -112,7 +111,7 @@ int pipeline_open(struct pipeline *p, struct weir_loader *loader, struct weir_er
     if (init_plugins(p, loader, errs) || pipeline_share(p, errs)) return -1;
     for (uint32_t i = 0; i < p->n_lanes; i++) {
         struct lane *lane = &p->lanes[i];
-        struct weir_err err = { 0 };
+        struct weir_err err = {0};
         struct stage *at = NULL;
         if (lane_init(lane, p, i)) {
             weir_errors_add(errs, p->conf->file, p->conf->line, "%s: out of memory or descriptors for lane %u",

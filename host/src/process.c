@@ -19,9 +19,10 @@ static int read_stat(struct stat_fields *f)
     if (file) fclose(file);
     text[n] = 0;
     const char *rest = strrchr(text, ')'); /* the name before it may hold anything */
-    return rest && sscanf(rest + 1,
-                          " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %llu %*d %llu %*u %llu",
-                          &f->user_ticks, &f->system_ticks, &f->threads, &f->start_ticks, &f->resident_pages) == 5
+    return rest && sscanf(
+                       rest + 1,
+                       " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %llu %*d %llu %*u %llu",
+                       &f->user_ticks, &f->system_ticks, &f->threads, &f->start_ticks, &f->resident_pages) == 5
                ? 0
                : -1;
 }

@@ -35,11 +35,11 @@ static void fill_board(struct process *p)
             p->board.lanes[lane].pipeline = pc->name;
             p->board.lanes[lane++].lane = l;
             for (uint32_t s = 0; s < pc->n_stages; s++)
-                p->board.stages[stage++] = (struct weir_stage_status){ .pipeline = pc->name,
-                                                                       .stage = pc->stages[s].name,
-                                                                       .plugin = pc->stages[s].loaded->plugin->name,
-                                                                       .lane = l,
-                                                                       .is_source = s == 0 };
+                p->board.stages[stage++] = (struct weir_stage_status){.pipeline = pc->name,
+                                                                      .stage = pc->stages[s].name,
+                                                                      .plugin = pc->stages[s].loaded->plugin->name,
+                                                                      .lane = l,
+                                                                      .is_source = s == 0};
         }
     }
 }
@@ -79,8 +79,7 @@ static int prepare(struct process *p, struct weir_errors *errs)
     p->pipelines = calloc(p->conf->n_pipelines, sizeof *p->pipelines);
     bool ok = p->signal_fd >= 0 && p->finished_fd >= 0 && p->metrics && p->pipelines && !make_board(p);
     for (uint32_t i = 0; ok && i < p->conf->n_pipelines; i++) {
-        p->pipelines[i] =
-            pipeline_create(p->conf, &p->conf->pipelines[i], p->metrics, &p->board, p->finished_fd);
+        p->pipelines[i] = pipeline_create(p->conf, &p->conf->pipelines[i], p->metrics, &p->board, p->finished_fd);
         ok = p->pipelines[i] != NULL;
     }
     if (!ok) {
@@ -88,7 +87,7 @@ static int prepare(struct process *p, struct weir_errors *errs)
         return -1;
     }
     fill_board(p);
-    const struct weir_label version = { "version", WEIR_VERSION };
+    const struct weir_label version = {"version", WEIR_VERSION};
     struct weir_series *info =
         weir_metrics_series(p->metrics, "weir_build_info", WEIR_GAUGE, "1, with the version.", NULL, &version, 1);
     if (info) weir_series_put(info, 1);
@@ -103,7 +102,7 @@ static int start(struct process *p, struct weir_errors *errs)
             return -1;
         }
     if (p->conf->admin.listen) {
-        struct weir_err err = { 0 };
+        struct weir_err err = {0};
         p->admin = weir_admin_start(p->conf->admin.listen, p->metrics, &p->board, &err);
         if (!p->admin) {
             weir_errors_add(errs, NULL, 0, "admin.listen: %s", err.msg);
@@ -126,7 +125,7 @@ static bool all_done(const struct process *p)
 /* Waits until `pipe` (or all, when NULL) has ended: true; or a signal came: false. */
 static bool wait_for_end(struct process *p, struct pipeline *pipe)
 {
-    struct pollfd fds[2] = { { p->finished_fd, POLLIN, 0 }, { p->signal_fd, POLLIN, 0 } };
+    struct pollfd fds[2] = {{p->finished_fd, POLLIN, 0}, {p->signal_fd, POLLIN, 0}};
     while (!(pipe ? pipeline_done(pipe) : all_done(p))) {
         uint64_t count;
         struct signalfd_siginfo info;
@@ -178,7 +177,7 @@ static void discard(struct process *p)
 
 int weir_run(const struct weir_conf *conf, struct weir_errors *errs)
 {
-    struct process p = { .conf = conf };
+    struct process p = {.conf = conf};
     int code = WEIR_EXIT_USAGE;
     if (!conf->n_pipelines) {
         weir_errors_add(errs, NULL, 0, "nothing to run: the confs declare no pipeline");

@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum { N_STATUS = WEIR_FATAL + 1, N_STATE = WEIR_FAILED + 1, LABELS_MAX = 4 };
-static const char *const status_names[N_STATUS] = { "ok", "reject", "retry", "unknown", "fatal" };
-static const char *const state_names[N_STATE] = { "starting", "ready", "degraded", "drained", "failed" };
+static const char *const status_names[N_STATUS] = {"ok", "reject", "retry", "unknown", "fatal"};
+static const char *const state_names[N_STATE] = {"starting", "ready", "degraded", "drained", "failed"};
 
 struct settled { /* one (status, outcome) */
     struct settled *next;
@@ -37,9 +37,8 @@ static struct weir_metrics *registry(struct stage *s)
 static struct weir_series *add(struct stage *s, const char *name, enum weir_metric_type type, const char *help,
                                const double *buckets, const struct weir_label *more, size_t n_more)
 {
-    struct weir_label labels[WEIR_LABELS_MAX] = { { "pipeline", s->ctx.pipeline },
-                                                  { "stage", s->ctx.stage },
-                                                  { "plugin", s->plugin->name } };
+    struct weir_label labels[WEIR_LABELS_MAX] = {
+        {"pipeline", s->ctx.pipeline}, {"stage", s->ctx.stage}, {"plugin", s->plugin->name}};
     for (size_t i = 0; i < n_more && i + 3 < WEIR_LABELS_MAX; i++) labels[3 + i] = more[i];
     return weir_metrics_series(registry(s), name, type, help, buckets, labels, 3 + n_more);
 }
@@ -60,7 +59,7 @@ static struct settled *settled_series(struct stage *s, enum weir_status status, 
     if (!e) return NULL;
     strcpy(e->outcome, outcome);
     e->status = status;
-    const struct weir_label labels[] = { { "status", status_names[status] }, { "outcome", e->outcome } };
+    const struct weir_label labels[] = {{"status", status_names[status]}, {"outcome", e->outcome}};
     e->series = add(s, "weir_settled_total", WEIR_COUNTER, "Events that this stage settled, by what became of them.",
                     NULL, labels, 2);
     e->next = all->settled;
@@ -91,19 +90,20 @@ int stage_series_open(struct stage *s)
     all->n_metrics = n;
     all->events = add(s, "weir_events_total", WEIR_COUNTER, "Events that came into this stage; of a source: went out.",
                       NULL, NULL, 0);
-    all->seconds = add(s, "weir_stage_seconds", WEIR_HISTOGRAM, "Time of one push callback of this stage.", NULL, NULL, 0);
+    all->seconds =
+        add(s, "weir_stage_seconds", WEIR_HISTOGRAM, "Time of one push callback of this stage.", NULL, NULL, 0);
     if (s->durable)
         all->age = add(s, "weir_event_age_seconds", WEIR_HISTOGRAM,
                        "Age of an event (since its own timestamp) when this stage had it durable.", NULL, NULL, 0);
     for (int i = 0; i < N_STATE; i++) {
-        const struct weir_label label = { "state", state_names[i] };
-        all->state[i] = add(s, "weir_stage_state", WEIR_GAUGE, "Lanes in which this stage is in this state.", NULL,
-                            &label, 1);
+        const struct weir_label label = {"state", state_names[i]};
+        all->state[i] =
+            add(s, "weir_stage_state", WEIR_GAUGE, "Lanes in which this stage is in this state.", NULL, &label, 1);
         if (!all->state[i]) return -1;
     }
     weir_series_put(all->state[WEIR_STARTING], 1);
-    bool settled = settled_series(s, WEIR_OK, "") && settled_series(s, WEIR_RETRY, "") &&
-                   settled_series(s, WEIR_UNKNOWN, "");
+    bool settled =
+        settled_series(s, WEIR_OK, "") && settled_series(s, WEIR_RETRY, "") && settled_series(s, WEIR_UNKNOWN, "");
     for (const struct weir_outcome *o = s->plugin->outcomes; settled && o && o->name; o++)
         if (*o->name) settled = settled_series(s, WEIR_OK, o->name) != NULL;
     return all->events && all->seconds && settled ? open_plugin_metrics(s) : -1;
@@ -184,7 +184,7 @@ static struct weir_series *labelled_series(struct stage *s, uint32_t index, cons
     for (uint32_t i = 0; i < n; i++) {
         l->values[i] = strdup(values[i]);
         if (!l->values[i]) goto no_memory;
-        labels[i] = (struct weir_label){ m->labels[i], l->values[i] };
+        labels[i] = (struct weir_label){m->labels[i], l->values[i]};
     }
     char name[128];
     exported_name(s, index, name, sizeof name);

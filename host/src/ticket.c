@@ -7,7 +7,7 @@ struct weir_ticket *ticket_create(struct stage *owner, void *cookie, uint32_t re
 {
     struct weir_ticket *t = malloc(sizeof *t);
     if (!t) return NULL;
-    *t = (struct weir_ticket){ .item = { NULL, ITEM_DONE }, .owner = owner, .cookie = cookie, .refs = refs };
+    *t = (struct weir_ticket){.item = {NULL, ITEM_DONE}, .owner = owner, .cookie = cookie, .refs = refs};
     t->worst.outcome_name = "";
     owner->tickets++;
     return t;
@@ -40,7 +40,7 @@ static void copy_result(struct weir_ticket *t, const struct weir_result *r, cons
     uint8_t *at = malloc(copy_size(r, outcome_name));
     if (!at) { /* the status is what matters; the words are lost */
         w->n_headers = 0;
-        w->reply = (struct weir_slice){ NULL, 0 };
+        w->reply = (struct weir_slice){NULL, 0};
         w->why = "out of memory while the answer was copied";
         if (w->status == WEIR_OK) w->status = WEIR_UNKNOWN;
         return;
@@ -50,9 +50,9 @@ static void copy_result(struct weir_ticket *t, const struct weir_result *r, cons
     at += r->n_headers * sizeof *headers;
     for (uint32_t i = 0; i < r->n_headers; i++) {
         const struct weir_pair *h = &r->headers[i];
-        headers[i].name = (struct weir_slice){ at, h->name.n };
+        headers[i].name = (struct weir_slice){at, h->name.n};
         at = put(at, h->name.p, h->name.n);
-        headers[i].value = (struct weir_slice){ at, h->value.n };
+        headers[i].value = (struct weir_slice){at, h->value.n};
         at = put(at, h->value.p, h->value.n);
     }
     if (r->n_headers) w->headers = headers;
@@ -69,8 +69,8 @@ static void copy_result(struct weir_ticket *t, const struct weir_result *r, cons
 bool ticket_settle(struct weir_ticket *t, const struct weir_result *r, const char *outcome_name)
 {
     /* Equal statuses: the first that says something stays. */
-    if (r->status > t->worst.status ||
-        (r->status == t->worst.status && !t->copy && (r->schema || r->reply.n || r->why || *outcome_name || r->n_headers)))
+    if (r->status > t->worst.status || (r->status == t->worst.status && !t->copy &&
+                                        (r->schema || r->reply.n || r->why || *outcome_name || r->n_headers)))
         copy_result(t, r, outcome_name);
     return --t->refs == 0;
 }

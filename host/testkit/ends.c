@@ -1,6 +1,6 @@
 /* ends.c - the two ends of the test kit: a source that pushes what the test gives, a sink that keeps what comes out. */
-#include "kit.h"
 #include "cmocka_include.h"
+#include "kit.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +21,10 @@ static void left_done(struct weir_ctx *ctx, void *cookie, const struct weir_resu
     at += r->n_headers * sizeof *headers;
     for (uint32_t i = 0; i < r->n_headers; i++) {
         memcpy(at, r->headers[i].name.p, r->headers[i].name.n);
-        headers[i].name = (struct weir_slice){ at, r->headers[i].name.n };
+        headers[i].name = (struct weir_slice){at, r->headers[i].name.n};
         at += r->headers[i].name.n + 1;
         memcpy(at, r->headers[i].value.p, r->headers[i].value.n);
-        headers[i].value = (struct weir_slice){ at, r->headers[i].value.n };
+        headers[i].value = (struct weir_slice){at, r->headers[i].value.n};
         at += r->headers[i].value.n + 1;
     }
     p->result.headers = r->n_headers ? headers : NULL;
@@ -41,7 +41,7 @@ static struct weir_slice into(struct weir_batch *b, struct weir_slice s)
     if (!p) abort();
     if (s.n) memcpy(p, s.p, s.n);
     p[s.n] = 0;
-    return (struct weir_slice){ s.p ? p : NULL, s.n };
+    return (struct weir_slice){s.p ? p : NULL, s.n};
 }
 
 void kit_send_pushed(struct weir_kit *kit)
@@ -60,7 +60,7 @@ void kit_send_pushed(struct weir_kit *kit)
         struct weir_pair *headers = host_calls.batch_alloc(b, (p->ev.n_headers + 1) * sizeof *headers);
         if (!headers) abort();
         for (uint32_t i = 0; i < p->ev.n_headers; i++)
-            headers[i] = (struct weir_pair){ into(b, p->ev.headers[i].name), into(b, p->ev.headers[i].value) };
+            headers[i] = (struct weir_pair){into(b, p->ev.headers[i].name), into(b, p->ev.headers[i].value)};
         ev->headers = headers;
         ev->ticket = host_calls.ticket_new(ctx, p, 1);
         if (!ev->ticket) abort();
@@ -80,19 +80,19 @@ static void left_push(struct weir_ctx *ctx, struct weir_batch *b)
     ctx->host->release(ctx, b);
 }
 
-const struct weir_plugin kit_left = { .magic = WEIR_MAGIC,
-                                      .abi = WEIR_ABI,
-                                      .size = sizeof kit_left,
-                                      .opt_size = sizeof(struct weir_opt),
-                                      .metric_size = sizeof(struct weir_metric),
-                                      .outcome_size = sizeof(struct weir_outcome),
-                                      .name = "kit-left",
-                                      .version = "1",
-                                      .doc = "What the test pushes.",
-                                      .roles = WEIR_SOURCE,
-                                      .open = no_open,
-                                      .push = left_push,
-                                      .done = left_done };
+const struct weir_plugin kit_left = {.magic = WEIR_MAGIC,
+                                     .abi = WEIR_ABI,
+                                     .size = sizeof kit_left,
+                                     .opt_size = sizeof(struct weir_opt),
+                                     .metric_size = sizeof(struct weir_metric),
+                                     .outcome_size = sizeof(struct weir_outcome),
+                                     .name = "kit-left",
+                                     .version = "1",
+                                     .doc = "What the test pushes.",
+                                     .roles = WEIR_SOURCE,
+                                     .open = no_open,
+                                     .push = left_push,
+                                     .done = left_done};
 
 /* ---- right */
 static void right_push(struct weir_ctx *ctx, struct weir_batch *b)
@@ -105,18 +105,18 @@ static void right_push(struct weir_ctx *ctx, struct weir_batch *b)
     kit->held_tail = &h->next;
 }
 
-const struct weir_plugin kit_right = { .magic = WEIR_MAGIC,
-                                       .abi = WEIR_ABI,
-                                       .size = sizeof kit_right,
-                                       .opt_size = sizeof(struct weir_opt),
-                                       .metric_size = sizeof(struct weir_metric),
-                                       .outcome_size = sizeof(struct weir_outcome),
-                                       .name = "kit-right",
-                                       .version = "1",
-                                       .doc = "What comes out.",
-                                       .roles = WEIR_SINK,
-                                       .open = no_open,
-                                       .push = right_push };
+const struct weir_plugin kit_right = {.magic = WEIR_MAGIC,
+                                      .abi = WEIR_ABI,
+                                      .size = sizeof kit_right,
+                                      .opt_size = sizeof(struct weir_opt),
+                                      .metric_size = sizeof(struct weir_metric),
+                                      .outcome_size = sizeof(struct weir_outcome),
+                                      .name = "kit-right",
+                                      .version = "1",
+                                      .doc = "What comes out.",
+                                      .roles = WEIR_SINK,
+                                      .open = no_open,
+                                      .push = right_push};
 
 struct weir_event *weir_kit_forwarded(struct weir_kit *kit)
 {
@@ -155,22 +155,22 @@ void weir_kit_settle_with(struct weir_kit *kit, struct weir_event *ev, const str
 {
     struct weir_result named = *r;
     if (!named.outcome_name) named.outcome_name = "";
-    if (!ev->ticket) fail_msg("weir_kit_settle: event at position %llu is settled already",
-                              (unsigned long long)ev->position);
+    if (!ev->ticket)
+        fail_msg("weir_kit_settle: event at position %llu is settled already", (unsigned long long)ev->position);
     host_calls.settle(&kit->right->ctx, ev, &named);
     release_settled(kit);
 }
 
 void weir_kit_settle(struct weir_kit *kit, struct weir_event *ev, enum weir_status status, const char *why)
 {
-    const struct weir_result r = { .status = status, .why = why };
+    const struct weir_result r = {.status = status, .why = why};
     weir_kit_settle_with(kit, ev, &r);
 }
 
 void kit_settle_rest(struct weir_kit *kit)
 {
-    const struct weir_result ok = { .outcome_name = "" };
+    const struct weir_result ok = {.outcome_name = ""};
     for (struct held *h = kit->held; h; h = h->next)
-        WEIR_EACH(ev, h->batch) host_calls.settle(&kit->right->ctx, ev, &ok);
+        WEIR_EACH (ev, h->batch) host_calls.settle(&kit->right->ctx, ev, &ok);
     release_settled(kit);
 }

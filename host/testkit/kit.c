@@ -9,8 +9,7 @@
 static void broken(void *arg, struct stage *s, const char *rule)
 {
     struct weir_kit *kit = arg;
-    if (!*kit->broken)
-        snprintf(kit->broken, sizeof kit->broken, "plugin %s broke a rule: %s", s->plugin->name, rule);
+    if (!*kit->broken) snprintf(kit->broken, sizeof kit->broken, "plugin %s broke a rule: %s", s->plugin->name, rule);
 }
 
 static void check_rules(struct weir_kit *kit)
@@ -34,7 +33,7 @@ static uint32_t roles_of(const char *name)
 /* The stage's group begins on line 1, as the test wrote it. */
 static struct weir_conf *load(const char *name, const char *conf, unsigned flags, struct weir_errors *errs)
 {
-    static const struct weir_plugin *const ends[] = { &kit_left, &kit_right, NULL };
+    static const struct weir_plugin *const ends[] = {&kit_left, &kit_right, NULL};
     uint32_t roles = roles_of(name);
     const char *base = strrchr(name, '/');
     char stage[128], *text = NULL;
@@ -45,7 +44,7 @@ static struct weir_conf *load(const char *name, const char *conf, unsigned flags
     if (asprintf(&text, "pipelines = { kit = { stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
                  source ? "" : "kit-left = {}", stage, name, conf ? conf : "", sink ? "" : "kit-right = {}") < 0)
         fail_msg("out of memory");
-    const struct weir_conf_source from = { .text = text, .text_name = "conf", .builtins = ends };
+    const struct weir_conf_source from = {.text = text, .text_name = "conf", .builtins = ends};
     struct weir_conf *c = weir_conf_load(&from, errs);
     free(text);
     if (!c) fail_msg("out of memory");
@@ -69,7 +68,7 @@ static char *errors_text(struct weir_errors *errs)
 
 char *weir_kit_refuses(const char *name, const char *conf)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     weir_conf_free(load(name, conf, 0, &errs));
     return errs.n ? errors_text(&errs) : NULL;
 }
@@ -91,13 +90,13 @@ static void find_sides(struct weir_kit *kit)
 
 static void open_lane(struct weir_kit *kit, unsigned flags)
 {
-    struct weir_errors errs = { 0 };
-    struct weir_err err = { 0 };
+    struct weir_errors errs = {0};
+    struct weir_err err = {0};
     struct stage *at = NULL;
     kit->lane = &kit->pipeline->lanes[0];
     kit->lane->fake_clock = !(flags & WEIR_KIT_REAL_CLOCK);
     kit->lane->fake_now = 1000000000;
-    kit->hooks = (struct lane_hooks){ broken, kit };
+    kit->hooks = (struct lane_hooks){broken, kit};
     kit->lane->hooks = &kit->hooks;
     for (uint32_t i = 0; i < kit->pipeline->conf->n_stages; i++)
         if (weir_loader_init(kit->conf->loader, kit->pipeline->conf->stages[i].loaded, &err))
@@ -110,7 +109,7 @@ static void open_lane(struct weir_kit *kit, unsigned flags)
 
 struct weir_kit *weir_kit_open_with(const char *name, const char *conf, unsigned flags)
 {
-    struct weir_errors errs = { 0 };
+    struct weir_errors errs = {0};
     struct weir_kit *kit = calloc(1, sizeof *kit);
     if (!kit) fail_msg("out of memory");
     weir_log_setup(getenv("WEIR_KIT_DEBUG") ? WEIR_DEBUG : WEIR_ERROR, false);
@@ -214,7 +213,7 @@ static bool is_settled(void *arg)
 
 bool weir_kit_wait_settled(struct weir_kit *kit, uint64_t number, unsigned timeout_ms)
 {
-    struct wanted w = { kit, number, NULL, WEIR_STARTING };
+    struct wanted w = {kit, number, NULL, WEIR_STARTING};
     return weir_kit_wait(kit, is_settled, &w, timeout_ms);
 }
 
@@ -227,7 +226,7 @@ static bool is_forwarded(void *arg)
 
 struct weir_event *weir_kit_wait_forwarded(struct weir_kit *kit, unsigned timeout_ms)
 {
-    struct wanted w = { kit, 0, NULL, WEIR_STARTING };
+    struct wanted w = {kit, 0, NULL, WEIR_STARTING};
     weir_kit_wait(kit, is_forwarded, &w, timeout_ms);
     return w.ev;
 }
@@ -240,7 +239,7 @@ static bool is_state(void *arg)
 
 bool weir_kit_wait_state(struct weir_kit *kit, enum weir_state state, unsigned timeout_ms)
 {
-    struct wanted w = { kit, 0, NULL, state };
+    struct wanted w = {kit, 0, NULL, state};
     return weir_kit_wait(kit, is_state, &w, timeout_ms);
 }
 
@@ -262,16 +261,16 @@ uint64_t weir_kit_push(struct weir_kit *kit, const struct weir_kit_event *e)
     p->copy = at;
     struct weir_pair *headers = (struct weir_pair *)(void *)at;
     at += e->n_headers * sizeof *headers;
-    struct weir_slice *parts[2] = { &p->ev.key, &p->ev.value };
-    const struct weir_slice given[2] = { e->key, e->value };
-    p->ev = (struct weir_event){ .n_headers = e->n_headers, .headers = headers, .schema = schema ? schema->id : 0 };
+    struct weir_slice *parts[2] = {&p->ev.key, &p->ev.value};
+    const struct weir_slice given[2] = {e->key, e->value};
+    p->ev = (struct weir_event){.n_headers = e->n_headers, .headers = headers, .schema = schema ? schema->id : 0};
     for (int i = 0; i < 2; i++) {
-        *parts[i] = (struct weir_slice){ given[i].p ? at : NULL, given[i].n };
+        *parts[i] = (struct weir_slice){given[i].p ? at : NULL, given[i].n};
         if (given[i].n) memcpy(at, given[i].p, given[i].n);
         at += given[i].n + 1;
     }
     for (uint32_t i = 0; i < e->n_headers; i++) {
-        headers[i] = (struct weir_pair){ { at, e->headers[i].name.n }, { NULL, e->headers[i].value.n } };
+        headers[i] = (struct weir_pair){{at, e->headers[i].name.n}, {NULL, e->headers[i].value.n}};
         memcpy(at, e->headers[i].name.p, e->headers[i].name.n);
         at += e->headers[i].name.n + 1;
         headers[i].value.p = at;
@@ -292,7 +291,7 @@ uint64_t weir_kit_push_text(struct weir_kit *kit, const char *message, const cha
     char why[256];
     uint8_t *wire = kit_encode(weir_kit_schema(kit, message), fields, &n, why, sizeof why);
     if (!wire) fail_msg("weir_kit_push_text: %s", why);
-    const struct weir_kit_event e = { .message = message, .value = { wire, n } };
+    const struct weir_kit_event e = {.message = message, .value = {wire, n}};
     uint64_t number = weir_kit_push(kit, &e);
     free(wire);
     return number;
@@ -393,8 +392,7 @@ void weir_kit_close(struct weir_kit *kit)
     bool failed = kit->under->state == WEIR_FAILED;
     for (uint64_t i = 0; i < kit->n_pushed && !failed; i++)
         if (!kit->pushed[i]->settled && !*open_events)
-            snprintf(open_events, sizeof open_events, "close: event %llu was never settled",
-                     (unsigned long long)i + 1);
+            snprintf(open_events, sizeof open_events, "close: event %llu was never settled", (unsigned long long)i + 1);
     for (struct held *h = kit->held, *next; h; h = next) {
         next = h->next;
         host_calls.settle_all(&kit->right->ctx, h->batch, WEIR_UNKNOWN, "the test ended");

@@ -111,7 +111,7 @@ static char *trim(char *s)
 uint8_t *kit_encode(const struct weir_schema *schema, const char *fields, size_t *n, char *why, size_t why_size)
 {
     char *copy = strdup(fields), *rest = copy, *part;
-    struct out o = { malloc(strlen(fields) * 2 + 64), 0 };
+    struct out o = {malloc(strlen(fields) * 2 + 64), 0};
     bool ok = copy && o.p;
     snprintf(why, why_size, "out of memory");
     while (ok && (part = strsep(&rest, ";\n"))) {

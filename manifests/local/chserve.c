@@ -3,8 +3,8 @@
  *
  *   chserve -C config.xml --path DIR --listen_host 127.0.0.1 --http_port 8123 --tcp_port 9000
  *
- * How: SYSTEM START LISTEN opens the listeners, but only when it comes by chdb_query_cmdline() (through chdb_connect() it
- * answers "start_servers_callback is not set"), and they close when that call returns. So the last statement reads
+ * How: SYSTEM START LISTEN opens the listeners, but only when it comes by chdb_query_cmdline() (through chdb_connect()
+ * it answers "start_servers_callback is not set"), and they close when that call returns. So the last statement reads
  * standard input, a pipe whose other end this process keeps open until SIGTERM or SIGINT.
  */
 #include <pthread.h>
@@ -43,8 +43,7 @@ static int watch_signals(struct stop *stop)
     sigemptyset(&stop->signals);
     sigaddset(&stop->signals, SIGTERM);
     sigaddset(&stop->signals, SIGINT);
-    if (pthread_sigmask(SIG_BLOCK, &stop->signals, NULL) != 0)
-        return -1;
+    if (pthread_sigmask(SIG_BLOCK, &stop->signals, NULL) != 0) return -1;
     return pthread_create(&thread, NULL, wait_for_signal, stop) == 0 ? 0 : -1;
 }
 
@@ -74,7 +73,6 @@ int main(int argc, char **argv)
     chdb_result *result = chdb_query_cmdline(argc + 2, args);
     const char *error = chdb_result_error(result);
 
-    if (error)
-        fprintf(stderr, "chserve: %s\n", error);
+    if (error) fprintf(stderr, "chserve: %s\n", error);
     return error != NULL;
 }

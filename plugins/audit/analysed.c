@@ -37,9 +37,9 @@ static void row(struct audit *a, char *line)
         if (!field[i]) return;
         unescape(field[i]);
     }
-    const struct identity id = { .epoch = strtoll(field[0], NULL, 10),
-                                 .shard = (int32_t)strtol(field[1], NULL, 10),
-                                 .seq = strtoll(field[2], NULL, 10) };
+    const struct identity id = {.epoch = strtoll(field[0], NULL, 10),
+                                .shard = (int32_t)strtol(field[1], NULL, 10),
+                                .seq = strtoll(field[2], NULL, 10)};
     const char *columns[N_COLUMNS];
     for (int i = 0; i < N_COLUMNS; i++) columns[i] = field[3 + i];
     struct event *e = audit_find(a, id);
@@ -115,7 +115,7 @@ static int ask(struct audit *a, CURL *curl, struct reader *r, const char *sql)
 int analysed_read(struct audit *a)
 {
     char sql[512];
-    struct reader r = { .audit = a };
+    struct reader r = {.audit = a};
     CURL *curl = curl_easy_init();
     if (!curl) return audit_cannot(a, "out of memory");
     snprintf(sql, sizeof sql,

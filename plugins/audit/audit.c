@@ -11,12 +11,15 @@ static const char help[] =
     "\n"
     "  --ledger URL               PostgreSQL with the schema `ledger`                                     (required)\n"
     "  --record URL               PostgreSQL with the recorder's table                            (default: ledger's)\n"
-    "  --table NAME               that table                                                     (default: record.bets)\n"
+    "  --table NAME               that table                                                     (default: "
+    "record.bets)\n"
     "  --kafka HOST:PORT,...      brokers                                                                 (required)\n"
-    "  --topic NAME                                                                              (default: bets.placed)\n"
+    "  --topic NAME                                                                              (default: "
+    "bets.placed)\n"
     "  --kafka-user NAME, --kafka-password-file FILE, --kafka-protocol sasl_plaintext|sasl_ssl|plaintext|ssl\n"
     "  --clickhouse URL           http://host:8123                                                        (required)\n"
-    "  --ch-table NAME            the reader's view                                                (default: weir.bets)\n"
+    "  --ch-table NAME            the reader's view                                                (default: "
+    "weir.bets)\n"
     "  --ch-user NAME, --ch-password-file FILE\n"
     "  --wait SECONDS             look again until it is exact, or so long\n"
     "  --json FILE                the result for programs\n"
@@ -28,20 +31,20 @@ static int parse(int argc, char **argv, struct options *o)
     const char *wait = NULL;
     const struct {
         const char *name, **value;
-    } known[] = { { "--ledger", &o->ledger },
-                  { "--record", &o->record },
-                  { "--table", &o->table },
-                  { "--kafka", &o->kafka },
-                  { "--topic", &o->topic },
-                  { "--kafka-user", &o->kafka_user },
-                  { "--kafka-password-file", &o->kafka_password_file },
-                  { "--kafka-protocol", &o->kafka_protocol },
-                  { "--clickhouse", &o->clickhouse },
-                  { "--ch-table", &o->ch_table },
-                  { "--ch-user", &o->ch_user },
-                  { "--ch-password-file", &o->ch_password_file },
-                  { "--wait", &wait },
-                  { "--json", &o->json } };
+    } known[] = {{"--ledger", &o->ledger},
+                 {"--record", &o->record},
+                 {"--table", &o->table},
+                 {"--kafka", &o->kafka},
+                 {"--topic", &o->topic},
+                 {"--kafka-user", &o->kafka_user},
+                 {"--kafka-password-file", &o->kafka_password_file},
+                 {"--kafka-protocol", &o->kafka_protocol},
+                 {"--clickhouse", &o->clickhouse},
+                 {"--ch-table", &o->ch_table},
+                 {"--ch-user", &o->ch_user},
+                 {"--ch-password-file", &o->ch_password_file},
+                 {"--wait", &wait},
+                 {"--json", &o->json}};
     for (int i = 1; i < argc; i++) {
         size_t k = 0;
         if (!strcmp(argv[i], "--help")) {
@@ -73,7 +76,7 @@ static int look(struct audit *a, const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .table = "record.bets", .topic = "bets.placed", .ch_table = "weir.bets" };
+    struct options o = {.table = "record.bets", .topic = "bets.placed", .ch_table = "weir.bets"};
     struct audit a;
     if (parse(argc, argv, &o)) return 2;
     if (o.help) return fputs(help, stdout) < 0 ? 2 : 0;
@@ -81,7 +84,7 @@ int main(int argc, char **argv)
     time_t until = time(NULL) + o.wait_s;
     int rc = look(&a, &o);
     while (rc && time(NULL) < until) {
-        nanosleep(&(struct timespec){ .tv_nsec = 500000000 }, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
         audit_free(&a);
         rc = look(&a, &o);
     }

@@ -29,11 +29,20 @@ struct finding { /* one kind of difference: a count and the first ids */
     char *first[FINDINGS_SHOWN];
 };
 enum kind {
-    LOST_TOPIC, LOST_RECORD, LOST_ANALYSIS,          /* in the ledger, not there */
-    DOUBLED_RECORD, DOUBLED_ANALYSIS,                /* more than once where once is promised */
-    STRAY_TOPIC, STRAY_RECORD, STRAY_ANALYSIS,       /* there, not an accepted bet of the ledger */
-    DIFFERS_TOPIC, DIFFERS_RECORD, DIFFERS_ANALYSIS, /* there with other content */
-    GAP, UNREADABLE, MONEY,                          /* the ledger itself */
+    LOST_TOPIC,
+    LOST_RECORD,
+    LOST_ANALYSIS, /* in the ledger, not there */
+    DOUBLED_RECORD,
+    DOUBLED_ANALYSIS, /* more than once where once is promised */
+    STRAY_TOPIC,
+    STRAY_RECORD,
+    STRAY_ANALYSIS, /* there, not an accepted bet of the ledger */
+    DIFFERS_TOPIC,
+    DIFFERS_RECORD,
+    DIFFERS_ANALYSIS, /* there with other content */
+    GAP,
+    UNREADABLE,
+    MONEY, /* the ledger itself */
     N_KINDS
 };
 

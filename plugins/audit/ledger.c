@@ -45,7 +45,7 @@ static int accepted_row(struct audit *a, const PGresult *r)
     size_t n = 0;
     unsigned char *bytes = PQunescapeBytea((const unsigned char *)PQgetvalue(r, 0, 3), &n);
     if (!bytes) return audit_cannot(a, "out of memory");
-    const struct identity id = { .epoch = number(r, 0), .shard = (int32_t)number(r, 1), .seq = number(r, 2) };
+    const struct identity id = {.epoch = number(r, 0), .shard = (int32_t)number(r, 1), .seq = number(r, 2)};
     check_event(a, r, bytes, n);
     int rc = audit_add(a, id, bytes, n);
     PQfreemem(bytes);

@@ -8,9 +8,9 @@
 static void row(struct audit *a, const PGresult *r)
 {
     const char *columns[N_COLUMNS];
-    const struct identity id = { .epoch = strtoll(PQgetvalue(r, 0, 0), NULL, 10),
-                                 .shard = (int32_t)strtol(PQgetvalue(r, 0, 1), NULL, 10),
-                                 .seq = strtoll(PQgetvalue(r, 0, 2), NULL, 10) };
+    const struct identity id = {.epoch = strtoll(PQgetvalue(r, 0, 0), NULL, 10),
+                                .shard = (int32_t)strtol(PQgetvalue(r, 0, 1), NULL, 10),
+                                .seq = strtoll(PQgetvalue(r, 0, 2), NULL, 10)};
     for (int i = 0; i < N_COLUMNS; i++) columns[i] = PQgetvalue(r, 0, 3 + i);
     struct event *e = audit_find(a, id);
     a->record_rows++;
@@ -46,7 +46,8 @@ int recorded_read(struct audit *a)
         return rc;
     }
     snprintf(sql, sizeof sql,
-             "select epoch, shard, seq, bet_id, account_id, stake_minor, currency, selection, odds_milli, balance_after_minor,"
+             "select epoch, shard, seq, bet_id, account_id, stake_minor, currency, selection, odds_milli, "
+             "balance_after_minor,"
              " (extract(epoch from accepted_at) * 1000000)::bigint from %s",
              table);
     if (!PQsendQuery(db, sql) || !PQsetSingleRowMode(db)) rc = audit_cannot(a, "PostgreSQL: %s", PQerrorMessage(db));

@@ -28,15 +28,16 @@ uint64_t audit_differences(const struct audit *a)
 
 void report_text(const struct audit *a, FILE *out)
 {
-    fprintf(out, "ledger      %" PRIu64 " accepted, %" PRIu64 " refused, %" PRIu64 " accounts\n", a->accepted, a->refused,
-            a->accounts);
+    fprintf(out, "ledger      %" PRIu64 " accepted, %" PRIu64 " refused, %" PRIu64 " accounts\n", a->accepted,
+            a->refused, a->accounts);
     fprintf(out, "topic       %" PRIu64 " records, %" PRIu64 " of them repeats\n", a->topic_records, a->topic_repeats);
     fprintf(out, "PostgreSQL  %" PRIu64 " rows\nClickHouse  %" PRIu64 " rows\n", a->record_rows, a->analysis_rows);
     for (int k = 0; k < N_KINDS; k++) {
         const struct finding *f = &a->found[k];
         if (!f->n) continue;
         fprintf(out, "%" PRIu64 " x %s:\n", f->n, f->text);
-        for (uint64_t i = 0; i < f->n && i < FINDINGS_SHOWN; i++) fprintf(out, "    %s\n", f->first[i] ? f->first[i] : "");
+        for (uint64_t i = 0; i < f->n && i < FINDINGS_SHOWN; i++)
+            fprintf(out, "    %s\n", f->first[i] ? f->first[i] : "");
         if (f->n > FINDINGS_SHOWN) fprintf(out, "    and %" PRIu64 " more\n", f->n - FINDINGS_SHOWN);
     }
     fprintf(out, "lost %" PRIu64 "\ndoubled %" PRIu64 "\nmoney out of balance %" PRIu64 "\n", audit_lost(a),

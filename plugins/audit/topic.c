@@ -26,8 +26,9 @@ static rd_kafka_t *client(struct audit *a)
     bool login = o->kafka_user != NULL;
     const char *protocol = o->kafka_protocol ? o->kafka_protocol : login ? "sasl_plaintext" : "plaintext";
     /* what goes wrong comes back as an error: no lines of the library's own */
-    if (set(a, conf, "log_level", "0") || set(a, conf, "bootstrap.servers", o->kafka) || set(a, conf, "group.id", "weir-audit") ||
-        set(a, conf, "enable.auto.commit", "false") || set(a, conf, "security.protocol", protocol) ||
+    if (set(a, conf, "log_level", "0") || set(a, conf, "bootstrap.servers", o->kafka) ||
+        set(a, conf, "group.id", "weir-audit") || set(a, conf, "enable.auto.commit", "false") ||
+        set(a, conf, "security.protocol", protocol) ||
         (login && (set(a, conf, "sasl.mechanism", "SCRAM-SHA-256") || set(a, conf, "sasl.username", o->kafka_user) ||
                    set(a, conf, "sasl.password", password)))) {
         rd_kafka_conf_destroy(conf);
@@ -63,13 +64,15 @@ static void record(struct audit *a, const rd_kafka_message_t *m)
                     m->partition, m->offset);
         return;
     }
-    const struct identity id = { .epoch = epoch, .shard = (int32_t)shard, .seq = seq };
+    const struct identity id = {.epoch = epoch, .shard = (int32_t)shard, .seq = seq};
     struct event *e = audit_find(a, id);
     if (!e)
-        audit_found(a, STRAY_TOPIC, "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
+        audit_found(a, STRAY_TOPIC,
+                    "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
                     m->partition, m->offset, epoch, shard, seq);
     else if (e->n != m->len || memcmp(e->bytes, m->payload, m->len))
-        audit_found(a, DIFFERS_TOPIC, "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
+        audit_found(a, DIFFERS_TOPIC,
+                    "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
                     m->partition, m->offset, epoch, shard, seq);
     if (e && e->in_topic++) a->topic_repeats++;
 }
@@ -82,7 +85,8 @@ static int assign(struct audit *a, rd_kafka_t *rk, rd_kafka_topic_partition_list
     rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 0, topic, &meta, PATIENCE_MS);
     rd_kafka_topic_destroy(topic);
     if (err) return audit_cannot(a, "topic: %s: %s", a->opt->kafka, rd_kafka_err2str(err));
-    if (meta->topic_cnt != 1 || meta->topics[0].err) err = meta->topic_cnt == 1 ? meta->topics[0].err : RD_KAFKA_RESP_ERR__FAIL;
+    if (meta->topic_cnt != 1 || meta->topics[0].err)
+        err = meta->topic_cnt == 1 ? meta->topics[0].err : RD_KAFKA_RESP_ERR__FAIL;
     for (int i = 0; !err && i < meta->topics[0].partition_cnt; i++) {
         int64_t low, high;
         int32_t partition = meta->topics[0].partitions[i].id;
@@ -99,7 +103,7 @@ static int assign(struct audit *a, rd_kafka_t *rk, rd_kafka_topic_partition_list
 
 static int read_all(struct audit *a, rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list, int open)
 {
-    bool ended[1024] = { false };
+    bool ended[1024] = {false};
     while (open > 0) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, PATIENCE_MS);
         if (!m) return audit_cannot(a, "topic: nothing came for %d s although there is more", PATIENCE_MS / 1000);
@@ -112,8 +116,8 @@ static int read_all(struct audit *a, rd_kafka_t *rk, const rd_kafka_topic_partit
             if (rc) return rc;
             continue;
         }
-        const rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)(uintptr_t)list,
-                                                                                 a->opt->topic, m->partition);
+        const rd_kafka_topic_partition_t *p = rd_kafka_topic_partition_list_find(
+            (rd_kafka_topic_partition_list_t *)(uintptr_t)list, a->opt->topic, m->partition);
         int64_t high = (intptr_t)p->opaque;
         int slot = (int)(p - list->elems);
         if (m->offset < high) record(a, m);

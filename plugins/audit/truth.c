@@ -6,29 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const column_names[N_COLUMNS] = { "bet_id",    "account_id", "stake_minor",         "currency",
-                                              "selection", "odds_milli", "balance_after_minor", "accepted_at" };
+const char *const column_names[N_COLUMNS] = {"bet_id",    "account_id", "stake_minor",         "currency",
+                                             "selection", "odds_milli", "balance_after_minor", "accepted_at"};
 
 static const struct finding kinds[N_KINDS] = {
-    [LOST_TOPIC] = { .name = "lost_topic", .text = "accepted, but not in the topic" },
-    [LOST_RECORD] = { .name = "lost_record", .text = "accepted, but not in PostgreSQL" },
-    [LOST_ANALYSIS] = { .name = "lost_analysis", .text = "accepted, but not in ClickHouse" },
-    [DOUBLED_RECORD] = { .name = "doubled_record", .text = "more than once in PostgreSQL" },
-    [DOUBLED_ANALYSIS] = { .name = "doubled_analysis", .text = "more than once in ClickHouse" },
-    [STRAY_TOPIC] = { .name = "stray_topic", .text = "in the topic, but no accepted bet of the ledger" },
-    [STRAY_RECORD] = { .name = "stray_record", .text = "in PostgreSQL, but no accepted bet of the ledger" },
-    [STRAY_ANALYSIS] = { .name = "stray_analysis", .text = "in ClickHouse, but no accepted bet of the ledger" },
-    [DIFFERS_TOPIC] = { .name = "differs_topic", .text = "other bytes in the topic than in the ledger" },
-    [DIFFERS_RECORD] = { .name = "differs_record", .text = "other values in PostgreSQL than in the ledger" },
-    [DIFFERS_ANALYSIS] = { .name = "differs_analysis", .text = "other values in ClickHouse than in the ledger" },
-    [GAP] = { .name = "gap", .text = "seq missing or doubled in the ledger" },
-    [UNREADABLE] = { .name = "unreadable", .text = "an accepted row of the ledger whose event does not say what the row says" },
-    [MONEY] = { .name = "money", .text = "balance differs from credits minus accepted debits" },
+    [LOST_TOPIC] = {.name = "lost_topic", .text = "accepted, but not in the topic"},
+    [LOST_RECORD] = {.name = "lost_record", .text = "accepted, but not in PostgreSQL"},
+    [LOST_ANALYSIS] = {.name = "lost_analysis", .text = "accepted, but not in ClickHouse"},
+    [DOUBLED_RECORD] = {.name = "doubled_record", .text = "more than once in PostgreSQL"},
+    [DOUBLED_ANALYSIS] = {.name = "doubled_analysis", .text = "more than once in ClickHouse"},
+    [STRAY_TOPIC] = {.name = "stray_topic", .text = "in the topic, but no accepted bet of the ledger"},
+    [STRAY_RECORD] = {.name = "stray_record", .text = "in PostgreSQL, but no accepted bet of the ledger"},
+    [STRAY_ANALYSIS] = {.name = "stray_analysis", .text = "in ClickHouse, but no accepted bet of the ledger"},
+    [DIFFERS_TOPIC] = {.name = "differs_topic", .text = "other bytes in the topic than in the ledger"},
+    [DIFFERS_RECORD] = {.name = "differs_record", .text = "other values in PostgreSQL than in the ledger"},
+    [DIFFERS_ANALYSIS] = {.name = "differs_analysis", .text = "other values in ClickHouse than in the ledger"},
+    [GAP] = {.name = "gap", .text = "seq missing or doubled in the ledger"},
+    [UNREADABLE] = {.name = "unreadable",
+                    .text = "an accepted row of the ledger whose event does not say what the row says"},
+    [MONEY] = {.name = "money", .text = "balance differs from credits minus accepted debits"},
 };
 
 void audit_init(struct audit *a, const struct options *opt)
 {
-    *a = (struct audit){ .opt = opt };
+    *a = (struct audit){.opt = opt};
     memcpy(a->found, kinds, sizeof kinds);
 }
 
@@ -60,7 +61,7 @@ int audit_add(struct audit *a, struct identity id, const uint8_t *bytes, size_t 
         a->cap = cap;
     }
     struct event *e = &a->events[a->n];
-    *e = (struct event){ .id = id, .bytes = malloc(n + 1), .n = (uint32_t)n };
+    *e = (struct event){.id = id, .bytes = malloc(n + 1), .n = (uint32_t)n};
     if (!e->bytes) return audit_cannot(a, "out of memory");
     memcpy(e->bytes, bytes, n);
     a->n++;
@@ -78,7 +79,7 @@ static int by_identity(const void *x, const void *y)
 /* The ledger is read by (epoch, shard, seq): the array is sorted as it comes. */
 struct event *audit_find(struct audit *a, struct identity id)
 {
-    const struct event key = { .id = id };
+    const struct event key = {.id = id};
     return bsearch(&key, a->events, a->n, sizeof *a->events, by_identity);
 }
 
@@ -104,11 +105,12 @@ void audit_compare(struct audit *a, struct event *e, const char *const columns[N
     snprintf(balance, sizeof balance, "%" PRId64, b->balance_after_minor);
     snprintf(at, sizeof at, "%" PRId64,
              b->accepted_at ? b->accepted_at->seconds * 1000000 + b->accepted_at->nanos / 1000 : 0);
-    const char *const truth[N_COLUMNS] = { b->bet_id,    b->account_id, stake,   b->currency,
-                                           b->selection, odds,          balance, at };
+    const char *const truth[N_COLUMNS] = {b->bet_id,    b->account_id, stake,   b->currency,
+                                          b->selection, odds,          balance, at};
     for (int i = 0; i < N_COLUMNS; i++)
         if (strcmp(truth[i], columns[i]))
-            audit_found(a, differs, "bet %s (epoch %" PRId64 ", shard %d, seq %" PRId64 "): %s is \"%s\", the ledger has \"%s\"",
+            audit_found(a, differs,
+                        "bet %s (epoch %" PRId64 ", shard %d, seq %" PRId64 "): %s is \"%s\", the ledger has \"%s\"",
                         b->bet_id, e->id.epoch, e->id.shard, e->id.seq, column_names[i], columns[i], truth[i]);
     bets__v1__bet_placed__free_unpacked(b, NULL);
 }

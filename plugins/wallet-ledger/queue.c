@@ -52,9 +52,9 @@ void queue_watch_deadline(struct ledger *l, uint64_t deadline_ns)
     l->ctx->host->timer_arm(l->ctx, &l->sweep, wait);
 }
 
-/* When there is no use in waiting for r any more. What has been written and only waits for its COMMIT gets `patience` on
- * top: the caller has a clock of its own, and a late "accepted" still lets it publish the event at once, while "unknown"
- * leaves the event, and those of its shard behind it, to the relay. */
+/* When there is no use in waiting for r any more. What has been written and only waits for its COMMIT gets `patience`
+ * on top: the caller has a clock of its own, and a late "accepted" still lets it publish the event at once, while
+ * "unknown" leaves the event, and those of its shard behind it, to the relay. */
 static uint64_t gives_up_at(const struct link *link, const struct request *r)
 {
     return r->deadline_ns && r->author ? r->deadline_ns + link->ledger->cfg->patience : r->deadline_ns;

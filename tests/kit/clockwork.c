@@ -1,7 +1,7 @@
 /* clockwork.c - a source: one event a tick, as many as there is room for; also posts from a thread and works. */
-#include <weir/plugin.h>
 #include <pthread.h>
 #include <string.h>
+#include <weir/plugin.h>
 
 struct cfg {
     uint64_t every;
@@ -20,16 +20,16 @@ struct self {
 static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, every, WEIR_DURATION, .def = "10ms", .min = 1, .max = INT64_MAX, .doc = "between ticks"),
     WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .doc = "end after so many; 0 = never"),
-    WEIR_OPT(struct cfg, burst, WEIR_BOOL, .def = "false", .doc = "emit on flow(true) and at no other time, all there is room for"),
-    WEIR_OPT_END
-};
+    WEIR_OPT(struct cfg, burst, WEIR_BOOL, .def = "false",
+             .doc = "emit on flow(true) and at no other time, all there is room for"),
+    WEIR_OPT_END};
 enum { EMITTED, SETTLED, POSTED, WORKED, HELD_BACK };
-static const struct weir_metric metrics[] = { { "emitted_total", WEIR_COUNTER, "emitted", NULL, NULL },
-                                              { "settled_total", WEIR_COUNTER, "settled", NULL, NULL },
-                                              { "posted_total", WEIR_COUNTER, "posts that arrived", NULL, NULL },
-                                              { "worked_total", WEIR_COUNTER, "work items that came back", NULL, NULL },
-                                              { "held_back_total", WEIR_COUNTER, "ticks without room", NULL, NULL },
-                                              { NULL } };
+static const struct weir_metric metrics[] = {{"emitted_total", WEIR_COUNTER, "emitted", NULL, NULL},
+                                             {"settled_total", WEIR_COUNTER, "settled", NULL, NULL},
+                                             {"posted_total", WEIR_COUNTER, "posts that arrived", NULL, NULL},
+                                             {"worked_total", WEIR_COUNTER, "work items that came back", NULL, NULL},
+                                             {"held_back_total", WEIR_COUNTER, "ticks without room", NULL, NULL},
+                                             {NULL}};
 
 static void emit(struct self *self)
 {
@@ -43,10 +43,8 @@ static void emit(struct self *self)
         return;
     }
     memcpy(text, "tick", 5);
-    b->ev[b->n++] = (struct weir_event){ .ticket = t,
-                                         .value = { (const uint8_t *)text, 4 },
-                                         .ts_ns = ctx->host->wall(ctx),
-                                         .position = ++self->emitted };
+    b->ev[b->n++] = (struct weir_event){
+        .ticket = t, .value = {(const uint8_t *)text, 4}, .ts_ns = ctx->host->wall(ctx), .position = ++self->emitted};
     ctx->host->metric(ctx, EMITTED, NULL, 1);
     if (self->emitted == 1) weir_log(ctx, WEIR_INFO, "first event");
     weir_forward(ctx, b);
@@ -103,7 +101,7 @@ static int open_(struct weir_ctx *ctx, struct weir_err *err)
     self->ctx = ctx;
     self->timer.fn = tick;
     self->task.fn = on_post;
-    self->work = (struct weir_work){ on_run, on_done, { NULL, NULL } };
+    self->work = (struct weir_work){on_run, on_done, {NULL, NULL}};
     self->thread_started = !pthread_create(&self->thread, NULL, poster, self);
     err->status = WEIR_FATAL;
     if (!self->thread_started) return -1;

@@ -6,11 +6,11 @@ struct self {
     bool draining;
 };
 enum { CONFIRMED, LOST };
-static const struct weir_metric metrics[] = { { "confirmed_total", WEIR_COUNTER, "Delivered downstream.", NULL, NULL },
-                                              { "lost_total", WEIR_COUNTER, "Not delivered.", NULL, NULL },
-                                              { NULL } };
+static const struct weir_metric metrics[] = {{"confirmed_total", WEIR_COUNTER, "Delivered downstream.", NULL, NULL},
+                                             {"lost_total", WEIR_COUNTER, "Not delivered.", NULL, NULL},
+                                             {NULL}};
 enum { TAKEN = 1 };
-static const struct weir_outcome outcomes[] = { WEIR_OUTCOME_NONE, { "taken", "answered" }, WEIR_OUTCOME_END };
+static const struct weir_outcome outcomes[] = {WEIR_OUTCOME_NONE, {"taken", "answered"}, WEIR_OUTCOME_END};
 
 static int open_(struct weir_ctx *ctx, struct weir_err *err)
 {
@@ -27,8 +27,7 @@ static void push(struct weir_ctx *ctx, struct weir_batch *batch)
         ctx->host->settle_all(ctx, batch, WEIR_RETRY, "out of memory");
         return;
     }
-    WEIR_EACH(ev, batch)
-    {
+    WEIR_EACH (ev, batch) {
         struct weir_ticket *own = ctx->host->ticket_new(ctx, self, 1);
         struct weir_ticket *theirs = ev->ticket;
         struct weir_event *moved = own ? ctx->host->move(ctx, out, batch, ev) : NULL;

@@ -1,18 +1,27 @@
 /* faulty.c - a sink that breaks one rule of the contract, the one its conf names. */
 #include <weir/plugin.h>
 
-enum fault { NONE, SETTLES_TWICE, RELEASES_UNSETTLED, KEEPS_BATCH, LEAVES_TIMER, FORWARDS_AT_THE_END, NEVER_SETTLES, FATAL };
-static const char *const faults[] = { "none",         "settles-twice", "releases-unsettled", "keeps-batch",
-                                      "leaves-timer", "forwards-at-the-end", "never-settles", "fatal", NULL };
+enum fault {
+    NONE,
+    SETTLES_TWICE,
+    RELEASES_UNSETTLED,
+    KEEPS_BATCH,
+    LEAVES_TIMER,
+    FORWARDS_AT_THE_END,
+    NEVER_SETTLES,
+    FATAL
+};
+static const char *const faults[] = {"none",          "settles-twice", "releases-unsettled",
+                                     "keeps-batch",   "leaves-timer",  "forwards-at-the-end",
+                                     "never-settles", "fatal",         NULL};
 struct cfg {
     int fault;
 };
 struct self {
     struct weir_timer timer;
 };
-static const struct weir_opt options[] = { WEIR_OPT(struct cfg, fault, WEIR_ENUM, .def = "none", .choices = faults,
-                                                    .doc = "rule to break"),
-                                           WEIR_OPT_END };
+static const struct weir_opt options[] = {
+    WEIR_OPT(struct cfg, fault, WEIR_ENUM, .def = "none", .choices = faults, .doc = "rule to break"), WEIR_OPT_END};
 
 static void never(struct weir_timer *timer)
 {
@@ -36,7 +45,7 @@ static void push(struct weir_ctx *ctx, struct weir_batch *batch)
         weir_forward(ctx, batch);
         return;
     }
-    WEIR_EACH(ev, batch) weir_settle(ctx, ev, WEIR_OK, NULL);
+    WEIR_EACH (ev, batch) weir_settle(ctx, ev, WEIR_OK, NULL);
     if (cfg->fault == SETTLES_TWICE) weir_settle(ctx, &batch->ev[0], WEIR_OK, NULL);
     if (cfg->fault == LEAVES_TIMER) {
         self->timer.fn = never;

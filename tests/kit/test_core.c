@@ -1,10 +1,13 @@
 /* test_core.c - parts of the host's core that need no plugin: the timer heap, tickets, batches. */
 #include "lane.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +15,7 @@ static void timers_come_in_order(void **state)
 {
     (void)state;
     enum { N = 500 };
-    struct timers heap = { 0 };
+    struct timers heap = {0};
     struct weir_timer *t = calloc(N, sizeof *t);
     uint64_t seed = 42;
     assert_non_null(t);
@@ -43,8 +46,8 @@ static void timers_come_in_order(void **state)
 static void timers_are_due_by_time(void **state)
 {
     (void)state;
-    struct timers heap = { 0 };
-    struct weir_timer a = { 0 }, b = { 0 }, c = { 0 };
+    struct timers heap = {0};
+    struct weir_timer a = {0}, b = {0}, c = {0};
     timers_arm(&heap, &a, NULL, 30);
     timers_arm(&heap, &b, NULL, 10);
     timers_arm(&heap, &c, NULL, 20);
@@ -61,11 +64,11 @@ static void timers_are_due_by_time(void **state)
 static void a_ticket_keeps_the_worst(void **state)
 {
     (void)state;
-    struct stage owner = { .tickets = 0 };
+    struct stage owner = {.tickets = 0};
     struct weir_ticket *t = ticket_create(&owner, NULL, 4);
-    const struct weir_result ok = { .status = WEIR_OK, .reply = { (const uint8_t *)"ok", 2 } };
-    const struct weir_result retry = { .status = WEIR_RETRY, .why = "first" };
-    const struct weir_result again = { .status = WEIR_RETRY, .why = "second" };
+    const struct weir_result ok = {.status = WEIR_OK, .reply = {(const uint8_t *)"ok", 2}};
+    const struct weir_result retry = {.status = WEIR_RETRY, .why = "first"};
+    const struct weir_result again = {.status = WEIR_RETRY, .why = "second"};
     assert_false(ticket_settle(t, &ok, ""));
     assert_memory_equal(t->worst.reply.p, "ok", 2);
     assert_false(ticket_settle(t, &retry, "busy"));
@@ -80,14 +83,14 @@ static void a_ticket_keeps_the_worst(void **state)
 static void a_batch_grows_and_keeps_moved_bytes(void **state)
 {
     (void)state;
-    struct stage holder = { .batches = 0 };
+    struct stage holder = {.batches = 0};
     struct batch *from = batch_create(&holder, 2), *to = batch_create(&holder, 1);
     uint8_t *big = batch_bytes(from, 100000), *small = batch_bytes(from, 3);
     assert_true((uintptr_t)big % 16 == 0 && (uintptr_t)small % 16 == 0);
     memset(big, 1, 100000);
     memcpy(small, "abc", 3);
     from->pub.n = 2;
-    from->pub.ev[0].value = (struct weir_slice){ small, 3 };
+    from->pub.ev[0].value = (struct weir_slice){small, 3};
     struct weir_event *moved = batch_move(to, from, &from->pub.ev[0]);
     assert_non_null(moved);
     assert_null(batch_move(to, from, &from->pub.ev[1])); /* full */

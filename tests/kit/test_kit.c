@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,14 +55,14 @@ static void the_worst_status_and_its_reason_travel_back(void **state)
     struct weir_kit *kit = weir_kit_open("stake-limit", "");
     uint64_t n = weir_kit_push_text(kit, "bets.v1.PlaceBet", "stake_minor: 1");
     weir_kit_run(kit);
-    const struct weir_pair header = { { (const uint8_t *)"a", 1 }, { (const uint8_t *)"bc", 2 } };
-    const struct weir_result r = { .status = WEIR_RETRY,
-                                   .reply = { (const uint8_t *)"later", 5 },
-                                   .headers = &header,
-                                   .n_headers = 1,
-                                   .retry_after_ns = 5,
-                                   .outcome_name = "full",
-                                   .why = "no room" };
+    const struct weir_pair header = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"bc", 2}};
+    const struct weir_result r = {.status = WEIR_RETRY,
+                                  .reply = {(const uint8_t *)"later", 5},
+                                  .headers = &header,
+                                  .n_headers = 1,
+                                  .retry_after_ns = 5,
+                                  .outcome_name = "full",
+                                  .why = "no room"};
     weir_kit_settle_with(kit, weir_kit_forwarded(kit), &r);
     weir_kit_run(kit);
     const struct weir_result *got = weir_kit_settled(kit, n);
@@ -80,7 +82,7 @@ static void an_early_answer_has_a_ticket_of_its_own(void **state)
     (void)state;
     struct weir_kit *kit = weir_kit_open("early", "");
     struct weir_event *ev[3];
-    const struct weir_kit_event e = { .value = { (const uint8_t *)"v", 1 } };
+    const struct weir_kit_event e = {.value = {(const uint8_t *)"v", 1}};
     for (int i = 0; i < 3; i++) weir_kit_push(kit, &e);
     weir_kit_run(kit);
     for (uint64_t i = 1; i <= 3; i++) assert_string_equal(weir_kit_settled(kit, i)->outcome_name, "taken");
@@ -181,7 +183,7 @@ static bool ended(void *kit)
 /* A connection that the other side resets is an error on the fd: a watch is level-triggered, it is said until read. */
 static void a_reset_connection_is_read_to_its_end(void **state)
 {
-    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof sa;
     char conf[32];
     (void)state;
@@ -189,7 +191,7 @@ static void a_reset_connection_is_read_to_its_end(void **state)
     assert_false(bind(on, (struct sockaddr *)&sa, n) || listen(on, 1) || getsockname(on, (struct sockaddr *)&sa, &n) ||
                  connect(client, (struct sockaddr *)&sa, n));
     int fd = accept(on, NULL, NULL);
-    const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     assert_int_equal(send(client, "abc", 3, 0), 3);
     assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
     close(client);
@@ -207,7 +209,7 @@ static void run_faulty(void **state)
     char conf[64];
     snprintf(conf, sizeof conf, "fault = \"%s\"", (const char *)*state);
     struct weir_kit *kit = weir_kit_open("faulty", conf);
-    const struct weir_kit_event e = { 0 };
+    const struct weir_kit_event e = {0};
     weir_kit_push(kit, &e);
     weir_kit_run(kit);
     weir_kit_close(kit);
@@ -222,7 +224,7 @@ static const char *output_of_faulty(char *fault, int *failed)
     if (!child) {
         dup2(fd[1], 1);
         dup2(fd[1], 2);
-        const struct CMUnitTest tests[] = { { "faulty", run_faulty, NULL, NULL, fault } };
+        const struct CMUnitTest tests[] = {{"faulty", run_faulty, NULL, NULL, fault}};
         int rc = cmocka_run_group_tests(tests, NULL, NULL);
         fflush(NULL);
         _exit(rc); /* not exit: the loop library's worker threads exist in the parent only */
@@ -241,11 +243,11 @@ static void the_kit_catches_broken_rules(void **state)
 {
     (void)state;
     static char *const faults[][2] = {
-        { "settles-twice", "plugin faulty broke a rule: settle: the event was settled" },
-        { "releases-unsettled", "plugin faulty broke a rule: release: a batch with events that nobody settled" },
-        { "keeps-batch", "plugin faulty broke a rule: close: left behind 0 armed timers, 0 watches, 1 batches" },
-        { "leaves-timer", "plugin faulty broke a rule: close: left behind 1 armed timers" },
-        { "forwards-at-the-end", "plugin faulty broke a rule: forward: this is the last stage" },
+        {"settles-twice", "plugin faulty broke a rule: settle: the event was settled"},
+        {"releases-unsettled", "plugin faulty broke a rule: release: a batch with events that nobody settled"},
+        {"keeps-batch", "plugin faulty broke a rule: close: left behind 0 armed timers, 0 watches, 1 batches"},
+        {"leaves-timer", "plugin faulty broke a rule: close: left behind 1 armed timers"},
+        {"forwards-at-the-end", "plugin faulty broke a rule: forward: this is the last stage"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         int failed;

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -26,7 +28,7 @@ struct run { /* one weir process; its stderr comes through a pipe */
 static void start(struct run *r, const char *conf)
 {
     int fd[2];
-    *r = (struct run){ .pid = 0 };
+    *r = (struct run){.pid = 0};
     snprintf(r->conf, sizeof r->conf, "/tmp/weir-life-XXXXXX");
     int file = mkstemp(r->conf);
     assert_true(file >= 0 && write(file, conf, strlen(conf)) == (ssize_t)strlen(conf));
@@ -70,7 +72,8 @@ static void a_counted_run_ends_by_itself(void **state)
 {
     struct run r;
     (void)state;
-    start(&r, "pipelines = { a = { lanes = 2, stages = { clockwork = { every = \"1ms\", count = 20 }, faulty = {} } } }");
+    start(&r,
+          "pipelines = { a = { lanes = 2, stages = { clockwork = { every = \"1ms\", count = 20 }, faulty = {} } } }");
     assert_int_equal(end(&r), 0);
     assert_non_null(strstr(r.log, "stopped, exit code 0"));
 }
@@ -134,12 +137,11 @@ static void errors_at_start_name_their_place(void **state)
 {
     struct run r;
     char conf[256];
-    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof sa;
     (void)state;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(!bind(fd, (struct sockaddr *)&sa, n) && !listen(fd, 1) &&
-                !getsockname(fd, (struct sockaddr *)&sa, &n));
+    assert_true(!bind(fd, (struct sockaddr *)&sa, n) && !listen(fd, 1) && !getsockname(fd, (struct sockaddr *)&sa, &n));
     snprintf(conf, sizeof conf,
              "admin = { listen = \"127.0.0.1:%d\" }\npipelines = { a = { stages = { clockwork = {}, faulty = {} } } }",
              ntohs(sa.sin_port));

@@ -1,10 +1,13 @@
 /* test_loader.c - plugins that must be refused, each with its path, what was found, what was expected, what to do. */
 #include "loader.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +50,12 @@ static void each_misfit_is_explained(void **state)
     static const struct {
         const char *so, *says;
     } misfits[] = {
-        { "broken_no_symbol.so", "exports no symbol weir_plugin_v1" },
-        { "broken_magic.so", "is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes" },
-        { "broken_abi.so", "built for plugin ABI 2, this host has ABI 1; rebuild it against this host's headers" },
-        { "broken_stride.so", "rebuild it against this host's headers" },
-        { "broken_push.so", "the plugin's descriptor lacks push(), which filters and sinks need" },
-        { "faulty.so", "the plugin calls itself \"faulty\"; the file must be named after it" },
+        {"broken_no_symbol.so", "exports no symbol weir_plugin_v1"},
+        {"broken_magic.so", "is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes"},
+        {"broken_abi.so", "built for plugin ABI 2, this host has ABI 1; rebuild it against this host's headers"},
+        {"broken_stride.so", "rebuild it against this host's headers"},
+        {"broken_push.so", "the plugin's descriptor lacks push(), which filters and sinks need"},
+        {"faulty.so", "the plugin calls itself \"faulty\"; the file must be named after it"},
     };
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
         char msg[512] = "", name[32];

@@ -1,6 +1,6 @@
 /* watcher.c - a sink that reads one byte a turn from a socket which its conf names by number. */
-#include <weir/plugin.h>
 #include <unistd.h>
+#include <weir/plugin.h>
 
 struct cfg {
     int64_t fd;
@@ -9,13 +9,12 @@ struct self {
     struct weir_ctx *ctx;
     struct weir_watch watch;
 };
-static const struct weir_opt options[] = {
-    WEIR_OPT(struct cfg, fd, WEIR_INT, .def = "-1", .doc = "socket to read from"), WEIR_OPT_END
-};
+static const struct weir_opt options[] = {WEIR_OPT(struct cfg, fd, WEIR_INT, .def = "-1", .doc = "socket to read from"),
+                                          WEIR_OPT_END};
 enum { READ, ENDED };
-static const struct weir_metric metrics[] = { { "read_total", WEIR_COUNTER, "bytes", NULL, NULL },
-                                              { "ended_total", WEIR_COUNTER, "ends and errors", NULL, NULL },
-                                              { NULL } };
+static const struct weir_metric metrics[] = {{"read_total", WEIR_COUNTER, "bytes", NULL, NULL},
+                                             {"ended_total", WEIR_COUNTER, "ends and errors", NULL, NULL},
+                                             {NULL}};
 
 static void ready(struct weir_watch *watch, uint32_t what)
 {
@@ -34,9 +33,8 @@ static int open_(struct weir_ctx *ctx, struct weir_err *err)
     struct self *self = ctx->self;
     (void)err;
     self->ctx = ctx;
-    self->watch = (struct weir_watch){ .fn = ready,
-                                       .fd = (int)((const struct cfg *)ctx->cfg)->fd,
-                                       .want = WEIR_READABLE };
+    self->watch =
+        (struct weir_watch){.fn = ready, .fd = (int)((const struct cfg *)ctx->cfg)->fd, .want = WEIR_READABLE};
     ctx->host->state(ctx, WEIR_READY, NULL);
     return ctx->host->watch(ctx, &self->watch);
 }

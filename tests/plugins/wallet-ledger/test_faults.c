@@ -82,7 +82,8 @@ static void commit_is_not_answered_in_time(void **state)
     ledger_db_drop(&db);
 }
 
-/* An answer that comes after the deadline, but within `patience`, is the true one: its event can be published at once. */
+/* An answer that comes after the deadline, but within `patience`, is the true one: its event can be published at once.
+ */
 static void a_late_commit_is_answered_truly(void **state)
 {
     (void)state;
@@ -204,9 +205,13 @@ static void closes_with_work_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_database_is_away),           cmocka_unit_test(somebody_holds_the_shard),
-        cmocka_unit_test(commit_is_not_answered_in_time), cmocka_unit_test(a_late_commit_is_answered_truly), cmocka_unit_test(the_connection_dies_in_commit),
-        cmocka_unit_test(the_epoch_is_renewed_under_it),  cmocka_unit_test(one_row_at_fault_hurts_no_other),
+        cmocka_unit_test(the_database_is_away),
+        cmocka_unit_test(somebody_holds_the_shard),
+        cmocka_unit_test(commit_is_not_answered_in_time),
+        cmocka_unit_test(a_late_commit_is_answered_truly),
+        cmocka_unit_test(the_connection_dies_in_commit),
+        cmocka_unit_test(the_epoch_is_renewed_under_it),
+        cmocka_unit_test(one_row_at_fault_hurts_no_other),
         cmocka_unit_test(closes_with_work_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
