@@ -28,11 +28,11 @@ void stage_broke(struct stage *s, const char *rule)
 void stage_set_state(struct stage *s, enum weir_state state, const char *why)
 {
     enum weir_state before = s->state;
-    if (s->state == WEIR_FAILED) return;
+    if (state == WEIR_DRAINED) s->drained = true;
+    if (s->state == WEIR_FAILED) return; /* for good; but it may still drain, to leave its servers in good order */
     bool said = state != before || strcmp(s->why, why ? why : "");
     s->state = state;
     snprintf(s->why, sizeof s->why, "%s", why ? why : "");
-    if (state == WEIR_DRAINED) s->drained = true;
     if (!said) return;
     stage_count_state(s, before, state);
     struct weir_status_board *board = s->lane->pipeline->board;
@@ -172,7 +172,7 @@ static void tell_flow(struct lane *lane)
 /* ---- drain: source first, each stage until it holds nothing, then the next */
 static bool stage_is_empty(const struct stage *s)
 {
-    return s->state == WEIR_FAILED || (s->drained && !s->tickets && !s->works);
+    return s->drained && !s->works && (!s->tickets || s->state == WEIR_FAILED);
 }
 
 static void begin_drain(struct stage *s)

@@ -373,7 +373,8 @@ static void drain_for_close(struct weir_kit *kit)
 {
     kit_settle_rest(kit);
     weir_kit_drain(kit);
-    for (int i = 0; i < 1000 && !weir_kit_drained(kit); i++) {
+    int rounds = kit->under->state == WEIR_FAILED ? 250 : 1000; /* as the host: what failed has 5 s to leave in order */
+    for (int i = 0; i < rounds && !weir_kit_drained(kit); i++) {
         kit_settle_rest(kit);
         if (kit->lane->fake_clock && timers_next(&kit->lane->timers) != UINT64_MAX)
             weir_kit_advance(kit, timers_next(&kit->lane->timers) - kit->lane->fake_now);
