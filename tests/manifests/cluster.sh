@@ -89,7 +89,10 @@ players_start() {
   PLAYERS=$!
   sleep 8
 }
-players_end() { touch "$WORK/until"; wait $PLAYERS || { tail -5 "$WORK/players.log"; return 1; }; tail -1 "$WORK/players.log"; }
+players_end() { # WHAT
+  touch "$WORK/until"
+  if wait $PLAYERS; then ok "$1: $(tail -1 "$WORK/players.log")"; else bad "$1: $(tail -5 "$WORK/players.log")"; fi
+}
 
 # bets_again SECONDS: until a bet is accepted; prints how long that took.
 bets_again() {

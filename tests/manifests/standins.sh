@@ -1,9 +1,10 @@
 # Images under the official names, made here from the parts of the local demo: for a cluster that reaches no registry.
 # Sourced, after manifests/local/lib.sh. Needs buildah, and debootstrap the first time.
-#   standins_make FOLDER [NAME...]     FOLDER/NAME.tar of each that is not there yet: kafka postgres clickhouse k6
+#   standins_make FOLDER [NAME...]     FOLDER/NAME.tar of each that is not there yet (all by default)
 STANDINS=$WEIR_ROOT/tests/manifests/standins
 declare -A STANDIN_IMAGE=(
   [kafka]=apache/kafka:4.3.1 [postgres]=postgres:15-bookworm [clickhouse]=clickhouse/clickhouse-server:26.7 [k6]=grafana/k6:1.8.1
+  [prometheus]=prom/prometheus:v3.5.0 [postgres-exporter]=quay.io/prometheuscommunity/postgres-exporter:v0.17.1 [grafana]=grafana/grafana:12.1.1
 )
 export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}
 
@@ -32,24 +33,31 @@ standins_context() {
       cp "$STANDINS/clickhouse-server" "$2"
       ;;
     k6) cp "$(k6_bin)" "$2/k6" ;;
+    grafana) cp "$STANDINS/grafana-place" "$2" ;;
   esac
 }
 
 standins_make() {
   local to=$1 name work; shift
-  [ $# -gt 0 ] || set -- kafka postgres clickhouse k6
+  [ $# -gt 0 ] || set -- "${!STANDIN_IMAGE[@]}"
   mkdir -p "$to"
   standins_base || return
   for name in "$@"; do
     [ ! -e "$to/$name.tar" ] || continue
-    [ "$name" = postgres ] || "${name}_install" || return
+    case $name in kafka | clickhouse | k6) "${name}_install" || return ;; esac
     work=$(mktemp -d "$WEIR_CACHE/standin.XXXXXX")
     standins_context "$name" "$work" &&
       buildah build --layers --format docker -t "${STANDIN_IMAGE[$name]}" -f "$STANDINS/$name.Dockerfile" "$work" >"$to/$name.log" 2>&1 &&
-      buildah push -q "${STANDIN_IMAGE[$name]}" "docker-archive:$to/$name.tar.new:docker.io/$(standins_whole "$name")" >>"$to/$name.log" 2>&1 ||
+      buildah push -q "${STANDIN_IMAGE[$name]}" "docker-archive:$to/$name.tar.new:$(standins_whole "$name")" >>"$to/$name.log" 2>&1 ||
       { rm -rf "$work"; tail -3 "$to/$name.log"; return 1; }
     mv "$to/$name.tar.new" "$to/$name.tar"
     rm -rf "$work"
   done
 }
-standins_whole() { case ${STANDIN_IMAGE[$1]} in */*) echo "${STANDIN_IMAGE[$1]}" ;; *) echo "library/${STANDIN_IMAGE[$1]}" ;; esac; }
+standins_whole() {
+  case ${STANDIN_IMAGE[$1]} in
+    *.*/*/*) echo "${STANDIN_IMAGE[$1]}" ;;
+    */*) echo "docker.io/${STANDIN_IMAGE[$1]}" ;;
+    *) echo "docker.io/library/${STANDIN_IMAGE[$1]}" ;;
+  esac
+}
