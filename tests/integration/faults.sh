@@ -32,7 +32,7 @@ faults_run() {
   python3 tests/integration/players.py run --url "http://127.0.0.1:$WEIR_HTTP_PORT" --rate 700 --until "$WORK/stop" --out "$WORK/players.json" >"$WORK/players.log" 2>&1 &
   players=$! # global: the trap runs outside of this function
   local name signal
-  trap 'kill $players 2>/dev/null; system_stop' EXIT
+  trap 'kill $players 2>/dev/null || true; system_stop' EXIT
   for name in postgres kafka clickhouse; do away "$name" 10; moves_on "$name away"; done
   for signal in TERM KILL; do
     for name in ingress wallet relay recorder analytics; do restart "$name" $signal; moves_on "$name $signal"; done
