@@ -22,6 +22,19 @@ standins_base() {
   rm -rf "$work"
 }
 
+# Prometheus v3.5.0 is its Go module's v0.305.0. About 10 minutes, once.
+prometheus_build() {
+  local built=$WEIR_CACHE/prometheus-3.5.0 work
+  [ ! -x "$built" ] || return 0
+  go_at_least 24 || { echo "standins: building Prometheus needs go 1.24 or later"; return 1; }
+  work=$(mktemp -d "$WEIR_CACHE/prometheus.XXXXXX")
+  printf 'module standin\ngo 1.24.0\nrequire github.com/prometheus/prometheus v0.305.0\n' >"$work/go.mod"
+  (cd "$work" && CGO_ENABLED=0 GOFLAGS=-mod=mod nice go build -trimpath -ldflags '-s -w' -o "$built.new" github.com/prometheus/prometheus/cmd/prometheus) >"$work.log" 2>&1 ||
+    { tail -3 "$work.log"; return 1; }
+  mv "$built.new" "$built"
+  rm -rf "$work" "$work.log"
+}
+
 # standins_context NAME FOLDER: what the Dockerfile copies, by hard link where that is possible.
 standins_context() {
   mkdir -p "$2"
@@ -33,6 +46,7 @@ standins_context() {
       cp "$STANDINS/clickhouse-server" "$2"
       ;;
     k6) cp "$(k6_bin)" "$2/k6" ;;
+    prometheus) cp "$WEIR_CACHE/prometheus-3.5.0" "$2/prometheus" ;;
     grafana) cp "$STANDINS/grafana-place" "$2" ;;
   esac
 }
@@ -44,7 +58,10 @@ standins_make() {
   standins_base || return
   for name in "$@"; do
     [ ! -e "$to/$name.tar" ] || continue
-    case $name in kafka | clickhouse | k6) "${name}_install" || return ;; esac
+    case $name in
+      kafka | clickhouse | k6) "${name}_install" || return ;;
+      prometheus) prometheus_build || return ;;
+    esac
     work=$(mktemp -d "$WEIR_CACHE/standin.XXXXXX")
     standins_context "$name" "$work" &&
       buildah build --layers --format docker -t "${STANDIN_IMAGE[$name]}" -f "$STANDINS/$name.Dockerfile" "$work" >"$to/$name.log" 2>&1 &&
