@@ -29,6 +29,8 @@ static const struct weir_opt options[] = {
              .doc = "rows of a transaction at most"),
     WEIR_OPT(struct cfg, max_bytes, WEIR_SIZE, .def = "16MiB", .min = 1024, .max = 1 << 30,
              .doc = "bytes of events in a transaction at most (a single larger event still goes)"),
+    WEIR_OPT(struct cfg, linger, WEIR_DURATION, .def = "0ms", .max = 60000000000,
+             .doc = "how long a row may wait for others to share its transaction; 0: only while the one before is out"),
     WEIR_OPT(struct cfg, connections, WEIR_INT, .def = "1", .min = 1, .max = 64, .doc = "connections of a lane"),
     WEIR_OPT(struct cfg, staging, WEIR_STRING,
              .doc = "name (schema.name) for permanent unlogged staging tables, where the user may not make temporary "
@@ -113,6 +115,7 @@ static int open_sink(struct weir_ctx *ctx, struct weir_err *err)
 static void add(struct sink *s, struct weir_entry e)
 {
     const struct weir_schema *want = s->cfg->event;
+    if (s->queue.n == 0) s->oldest_ns = s->ctx->host->now(s->ctx);
     if (e.ev->schema && e.ev->schema != want->id) {
         const struct weir_schema *is = s->ctx->host->schema_by_id(s->ctx, e.ev->schema);
         char why[200];

@@ -1,5 +1,5 @@
-/* sink.c - whose turn it is: idle sessions take what has gathered. Nothing lingers; while a transaction is out, the
- * next batch grows by itself. */
+/* sink.c - whose turn it is: idle sessions take what has gathered. While a transaction is out, the next batch grows by
+ * itself; with `linger` it may grow for longer, which costs the server fewer transactions. */
 #include "sink.h"
 #include <stdio.h>
 #include <string.h>
@@ -58,21 +58,29 @@ static struct session *idle_session(struct sink *s)
     return NULL;
 }
 
+/* When the next batch may go; UINT64_MAX: there is none. */
+static uint64_t due(const struct sink *s)
+{
+    if (!s->ready && s->queue.n == 0) return UINT64_MAX;
+    /* With the window spent nothing more will come until something is settled: lingering would only stall. */
+    bool go = s->ready || s->draining || s->queue.n >= (uint64_t)s->cfg->max_rows ||
+              s->queue.bytes >= s->cfg->max_bytes || s->ctx->host->room(s->ctx) == 0;
+    uint64_t linger = go ? 0 : s->oldest_ns + s->cfg->linger;
+    return linger > s->not_before ? linger : s->not_before;
+}
+
 void sink_pump(struct sink *s)
 {
-    uint64_t now = s->ctx->host->now(s->ctx);
-    bool wait = s->not_before > now, more = s->ready || s->queue.n;
-    for (struct session *to; !wait && more && (to = idle_session(s));) {
+    uint64_t now = s->ctx->host->now(s->ctx), when;
+    for (struct session *to; (when = due(s)) <= now && (to = idle_session(s));) {
         struct batch *b = batch_take(s);
         if (b)
             session_start(to, b);
         else
             sink_back_off(s, 0);
-        more = s->ready || s->queue.n;
-        wait = s->not_before > now;
     }
-    if (wait && more)
-        s->ctx->host->timer_arm(s->ctx, &s->timer, s->not_before - now);
+    if (when > now && when != UINT64_MAX)
+        s->ctx->host->timer_arm(s->ctx, &s->timer, when - now);
     else
         s->ctx->host->timer_stop(s->ctx, &s->timer);
     sink_say(s);

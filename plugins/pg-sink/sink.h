@@ -13,7 +13,7 @@ struct cfg {
     struct weir_list columns, key;
     int unmapped; /* 0 ignore, 1 refuse */
     int64_t max_rows, connections;
-    uint64_t max_bytes;
+    uint64_t max_bytes, linger;
 };
 
 enum { METRIC_TRANSACTIONS, METRIC_ROWS, METRIC_REPEATS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
@@ -58,6 +58,7 @@ struct sink {
     struct weir_queue queue;
     struct batch *ready; /* split or failed batches; they go before new ones */
     uint64_t waiting;    /* events not settled */
+    uint64_t oldest_ns;  /* when the first of the queue came */
     uint64_t not_before;
     struct weir_timer timer;
     uint64_t random;
