@@ -32,12 +32,16 @@ static const struct weir_opt options[] = {
                  "columns that tell events apart: [ \"epoch\", \"shard\", \"seq\" ]; the table must replace by them"),
     WEIR_OPT(struct cfg, unmapped, WEIR_ENUM, .choices = unmapped, .def = "ignore",
              .doc = "what to do about a field of the event that has no column"),
+    WEIR_OPT(struct cfg, settings, WEIR_MAP,
+             .doc = "the server's settings for each INSERT: [ \"optimize_on_insert=0\" ]"),
     WEIR_OPT(struct cfg, max_rows, WEIR_INT, .def = "65536", .min = 1, .max = 1000000,
              .doc = "rows of a block at most"),
     WEIR_OPT(struct cfg, max_bytes, WEIR_SIZE, .def = "16MiB", .min = 1024, .max = 1 << 30,
              .doc = "bytes of events in a block at most (a single larger event still goes)"),
     WEIR_OPT(struct cfg, linger, WEIR_DURATION, .def = "100ms", .max = 60000000000,
-             .doc = "how long a block may wait for more rows; each block is a part that the server must merge"),
+             .doc =
+                 "how long a block may wait for more rows, also when the host is to end; each block is a part that the "
+                 "server must merge"),
     WEIR_OPT(struct cfg, inflight, WEIR_INT, .def = "4", .min = 1, .max = 64,
              .doc = "blocks on their way at most; never two of one partition"),
     WEIR_OPT(struct cfg, timeout, WEIR_DURATION, .def = "30s", .min = 100000000, .max = 3600000000000,
@@ -87,6 +91,25 @@ static int bad(struct weir_err *err, const char *option, const char *msg)
     return -1;
 }
 
+/* What makes an INSERT durable and once is ours. */
+static int check_settings(const struct weir_list *settings, struct weir_err *err)
+{
+    static const char *const own[] = {"query",    "async_insert",       "wait_for_async_insert",
+                                      "database", "deduplicate_insert", "insert_deduplicate",
+                                      "user",     "password",           "insert_deduplication_token"};
+    char name[CH_SETTING_MAX], msg[sizeof(err->msg)];
+    for (uint32_t i = 0; i < settings->n; i++) {
+        if (!ch_setting_name(ch_setting_at(settings, i), name))
+            return bad(err, "settings", "expected \"name=value\", the name of small letters, digits and _");
+        for (size_t k = 0; k < sizeof(own) / sizeof(*own); k++) {
+            if (strcmp(name, own[k]) != 0) continue;
+            snprintf(msg, sizeof(msg), "%s cannot be set here: the sink sets it itself", name);
+            return bad(err, "settings", msg);
+        }
+    }
+    return 0;
+}
+
 static int check(const void *config, struct weir_err *err)
 {
     const struct cfg *cfg = config;
@@ -97,7 +120,7 @@ static int check(const void *config, struct weir_err *err)
         return bad(err, "url", "expected scheme, host and port alone; user and password are options");
     if (cfg->database.n == 0) return bad(err, "database", "is empty; give the database's name");
     if (cfg->tls.key.n && !cfg->tls.cert.n) return bad(err, "tls.key", "is of no use without tls.cert");
-    return 0;
+    return check_settings(&cfg->settings, err);
 }
 
 static void promise(const void *config, struct weir_promise *p)

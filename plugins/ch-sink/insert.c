@@ -76,6 +76,19 @@ static bool statement(const struct sink *s, struct weir_buf *sql)
     return ok && weir_buf_put(sql, ") FORMAT Native", 15);
 }
 
+const struct weir_pair *ch_setting_at(const struct weir_list *settings, uint32_t i)
+{
+    return (const void *)((const char *)settings->items + (size_t)i * settings->stride);
+}
+
+bool ch_setting_name(const struct weir_pair *p, char name[CH_SETTING_MAX])
+{
+    if (p->name.n == 0 || p->name.n >= CH_SETTING_MAX) return false;
+    memcpy(name, p->name.p, p->name.n);
+    name[p->name.n] = '\0';
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == p->name.n;
+}
+
 static bool make_url(struct sink *s, struct block *b)
 {
     char token[512];
@@ -89,6 +102,11 @@ static bool make_url(struct sink *s, struct block *b)
     b->url = strdup(s->base);
     bool ok = b->url && statement(s, &sql) && url_add(&b->url, "query", (const char *)sql.p, sql.n);
     weir_buf_free(&sql);
+    for (uint32_t i = 0; ok && i < s->cfg->settings.n; i++) {
+        const struct weir_pair *p = ch_setting_at(&s->cfg->settings, i);
+        char name[CH_SETTING_MAX];
+        ok = ch_setting_name(p, name) && url_add(&b->url, name, (const char *)p->value.p, p->value.n);
+    }
     if (s->table.async_insert) ok = ok && url_add(&b->url, "async_insert", "0", 1);
     if (s->table.deduplicate_insert)
         ok = ok && url_add(&b->url, "deduplicate_insert", "enable", 6);

@@ -14,7 +14,7 @@ struct tls {
 struct cfg {
     struct weir_slice url, database, table, username, password;
     const struct weir_schema *event;
-    struct weir_list columns, key;
+    struct weir_list columns, key, settings;
     int unmapped; /* 0 ignore, 1 refuse */
     int64_t max_rows, inflight;
     uint64_t max_bytes, linger, timeout, connect_timeout;
@@ -22,6 +22,7 @@ struct cfg {
     struct tls tls;
 };
 
+enum { CH_SETTING_MAX = 64 }; /* bytes of a setting's name, with the NUL */
 enum { METRIC_INSERTS, METRIC_ROWS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
 
 struct part { /* one partition of the source: at most one block of it is on its way */
@@ -80,6 +81,8 @@ struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all o
 void rows_close(struct sink *);
 
 /* insert.c */
+const struct weir_pair *ch_setting_at(const struct weir_list *, uint32_t i);
+bool ch_setting_name(const struct weir_pair *, char name[CH_SETTING_MAX]); /* false: it is none */
 void insert_pump(struct sink *);
 void insert_close(struct sink *);
 void block_free(struct block *);

@@ -30,7 +30,9 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, max_bytes, WEIR_SIZE, .def = "16MiB", .min = 1024, .max = 1 << 30,
              .doc = "bytes of events in a transaction at most (a single larger event still goes)"),
     WEIR_OPT(struct cfg, linger, WEIR_DURATION, .def = "0ms", .max = 60000000000,
-             .doc = "how long a row may wait for others to share its transaction; 0: only while the one before is out"),
+             .doc =
+                 "how long a row may wait for others to share its transaction, also when the host is to end; 0: only "
+                 "while the one before is out"),
     WEIR_OPT(struct cfg, connections, WEIR_INT, .def = "1", .min = 1, .max = 64, .doc = "connections of a lane"),
     WEIR_OPT(struct cfg, staging, WEIR_STRING,
              .doc = "name (schema.name) for permanent unlogged staging tables, where the user may not make temporary "

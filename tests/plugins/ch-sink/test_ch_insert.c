@@ -9,7 +9,7 @@
 static void a_block_has_all_it_needs(void **state)
 {
     struct bench *b = *state;
-    open_sink(b, "username = \"u\"\npassword = \"secret\"");
+    open_sink(b, "username = \"u\"\npassword = \"secret\"\nsettings = [ \"optimize_on_insert=0\" ]");
     reaches(b, WEIR_READY);
     uint64_t first = push_note(b, 5, "hi", 7), second = push_note(b, -1, NULL, 7);
     settles(b, first, WEIR_OK);
@@ -19,6 +19,7 @@ static void a_block_has_all_it_needs(void **state)
     static const char *const parts[] = {
         "POST /?query=INSERT%20INTO%20%60shop%60.%60par%5C%60cels%60%20%28%60id%60%2C%20"
         "%60note%60%29%20FORMAT%20Native&",
+        "optimize_on_insert=0&",
         "async_insert=0&",
         "deduplicate_insert=enable&",
         "insert_deduplication_token=kit%2Fch-sink%3Ashop.par%60cels%3A7%3A1-2%3A",

@@ -139,6 +139,8 @@ static void wrong_options_are_refused(void **state)
     static const char *const confs[][2] = {
         {"url = \"127.0.0.1:8123\"\ntable = \"t\"", "expected http://host:8123 or https://host:8443"},
         {"url = \"http://u:p@h\"\ntable = \"t\"", "expected scheme, host and port alone"},
+        {"url = \"http://h\"\ntable = \"t\"\nsettings = [ \"async_insert=1\" ]", "the sink sets it itself"},
+        {"url = \"http://h\"\ntable = \"t\"\nsettings = [ \"a&b=1\" ]", "expected \"name=value\""},
     };
     for (size_t i = 0; i < sizeof(confs) / sizeof(*confs); i++) {
         char conf[256];

@@ -198,6 +198,25 @@ static void what_does_not_fit_is_named_and_waited_for(void **state)
     weir_kit_close(b->kit);
 }
 
+static void rows_that_linger_share_a_transaction(void **state)
+{
+    struct bench *b = bench(state);
+    run_sql(b, "create table t (id bigint primary key, note text)");
+    open_sink(b, 0, T "max_rows = 3\nlinger = \"3s\"");
+    reaches(b, WEIR_READY, NULL);
+    uint64_t n[5];
+    for (int i = 0; i < 5; i++) {
+        n[i] = push_note(b, i, "x");
+        weir_kit_run(b->kit);
+    }
+    settles(b, n[2], WEIR_OK); /* a full transaction waits for nothing */
+    assert_null(weir_kit_settled(b->kit, n[4]));
+    settles(b, n[4], WEIR_OK);
+    assert_true(weir_kit_metric(b->kit, "weir_pg_sink_transactions_total") == 2);
+    answers(b, "select count(*) from t", "5");
+    weir_kit_close(b->kit);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
@@ -220,6 +239,7 @@ int main(void)
         TEST(strange_names_are_only_names),
         TEST(without_a_key_each_event_is_a_row),
         TEST(what_does_not_fit_is_named_and_waited_for),
+        TEST(rows_that_linger_share_a_transaction),
         cmocka_unit_test(wrong_options_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
