@@ -21,7 +21,7 @@ RUN=$WEIR_LOCAL/run
 SECRETS=$WEIR_LOCAL/secrets
 
 . "$LOCAL_DIR/ports"
-for part in say place process packages engine kafka postgres clickhouse prometheus k6 weir; do
+for part in say place process packages go engine kafka postgres clickhouse prometheus k6 weir; do
   . "$LOCAL_DIR/lib/$part.sh"
 done
 unset part

@@ -18,18 +18,13 @@ skip() { echo "skipped: $*"; exit 77; }
 # kustomize_find: sets RENDER to a command that renders a folder: kubectl, kustomize, or kustomize built once from its Go
 # module. Without any of them the reason is in WHY.
 kustomize_find() {
-  local built=$WEIR_CACHE/kustomize-$KUSTOMIZE_VERSION go=go
+  local built=$WEIR_CACHE/kustomize-$KUSTOMIZE_VERSION
   if has kubectl && kubectl kustomize --help >/dev/null 2>&1; then RENDER="kubectl kustomize"; return; fi
   if has kustomize; then RENDER="kustomize build"; return; fi
   if [ ! -x "$built" ]; then
-    if ! has go; then WHY="no kubectl, no kustomize and no go to build one with"; return 1; fi
-    mkdir -p "$WEIR_CACHE"
-    # a Go older than 1.21 does not fetch the newer one that this needs
-    go_at_least 21 || { WHY="no kubectl, no kustomize, and $(go version) is too old to build one"; return 1; }
-    GOBIN=$WEIR_CACHE/kustomize.new nice "$go" install -trimpath "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE_VERSION" >"$WORK/kustomize.log" 2>&1 ||
+    has go || bash manifests/local/setup +golang-go >/dev/null 2>&1 || { WHY="no kubectl, no kustomize and no go to build one with"; return 1; }
+    go_program "sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE_VERSION" "$built" >"$WORK/kustomize.log" 2>&1 ||
       { WHY="kustomize does not build: $(tail -n 1 "$WORK/kustomize.log")"; return 1; }
-    mv "$WEIR_CACHE/kustomize.new/kustomize" "$built"
-    rmdir "$WEIR_CACHE/kustomize.new"
   fi
   RENDER="$built build"
 }

@@ -13,7 +13,7 @@ standins_base() {
   local work box
   ! buildah inspect --type image docker.io/library/debian:bookworm-slim >/dev/null 2>&1 || return 0
   work=$(mktemp -d "$WEIR_CACHE/debian.XXXXXX")
-  debootstrap --variant=minbase bookworm "$work/root" http://deb.debian.org/debian >"$work.log" 2>&1 || { tail -3 "$work.log"; return 1; }
+  debootstrap --variant=minbase bookworm "$work/root" >"$work.log" 2>&1 || { tail -3 "$work.log"; return 1; }
   rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* "$work"/root/usr/share/{doc,man,locale}/*
   box=$(buildah from scratch)
   buildah add -q "$box" "$work/root" / >/dev/null
@@ -26,10 +26,9 @@ standins_base() {
 prometheus_build() {
   local built=$WEIR_CACHE/prometheus-3.5.0 work
   [ ! -x "$built" ] || return 0
-  go_at_least 24 || { echo "standins: building Prometheus needs go 1.24 or later"; return 1; }
   work=$(mktemp -d "$WEIR_CACHE/prometheus.XXXXXX")
   printf 'module standin\ngo 1.24.0\nrequire github.com/prometheus/prometheus v0.305.0\n' >"$work/go.mod"
-  (cd "$work" && CGO_ENABLED=0 GOFLAGS=-mod=mod nice go build -trimpath -ldflags '-s -w' -o "$built.new" github.com/prometheus/prometheus/cmd/prometheus) >"$work.log" 2>&1 ||
+  (cd "$work" && CGO_ENABLED=0 GOFLAGS=-mod=mod go_recent build -trimpath -ldflags '-s -w' -o "$built.new" github.com/prometheus/prometheus/cmd/prometheus) >"$work.log" 2>&1 ||
     { tail -3 "$work.log"; return 1; }
   mv "$built.new" "$built"
   rm -rf "$work" "$work.log"

@@ -3,9 +3,8 @@
 has() { command -v "$1" >/dev/null 2>&1; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# java_of MAJOR / go_of MINOR: true when the user's own is at least that.
+# java_at_least MAJOR: true when the user's own is at least that.
 java_at_least() { has java && [ "$(java -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p')" -ge "$1" ] 2>/dev/null; }
-go_at_least() { has go && [ "$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')" -ge "$1" ] 2>/dev/null; }
 
 # What the build needs. npm carries librdkafka's source where the system's is older than 2.6.1 (Debian 12: 2.0.2).
 packages_build() {
