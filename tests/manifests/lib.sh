@@ -8,6 +8,7 @@ VARIANTS=$(cd manifests/variants && printf '%s\n' */kustomization.yaml | sed 's,
 # What production and external expect of a Secret of one's own; manifests/README.md has the command that makes it.
 SECRET_KEYS=kafka-password,kafka-internal-password,postgres-password,wallet-password,relay-password,recorder-password,audit-password,clickhouse-password,grafana-password
 WORK=$WEIR_LOCAL/tests/manifests
+place_make
 mkdir -p "$WORK"
 failures=0
 
