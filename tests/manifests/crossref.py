@@ -99,6 +99,7 @@ class Checks:
                     ("privileged off", not context.get("privileged")),
                     ("requests of cpu and memory", {"cpu", "memory"} <= set(box.get("resources", {}).get("requests", {}))),
                     ("a limit of memory", "memory" in box.get("resources", {}).get("limits", {})),
+                    ("a limit above each request", self.limits_hold(box.get("resources", {}))),
                     ("a pinned image", re.search(r":[^/:]+$", box["image"]) and not box["image"].endswith(":latest")),
                     ("terminationMessagePolicy FallbackToLogsOnError", box.get("terminationMessagePolicy") == "FallbackToLogsOnError"),
                 )
@@ -109,6 +110,11 @@ class Checks:
         for key in ("hostNetwork", "hostPID", "hostIPC"):
             if pod.get(key):
                 self.fail(obj, key)
+
+    @staticmethod
+    def limits_hold(resources):
+        requests, limits = resources.get("requests", {}), resources.get("limits", {})
+        return all(objects.quantity(requests[k]) <= objects.quantity(limits[k]) for k in requests if k in limits)
 
     def probes(self, obj, pod):
         if obj["kind"] not in ("Deployment", "StatefulSet"):

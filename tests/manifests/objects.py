@@ -13,6 +13,14 @@ def seconds(text):
     return float(number) * UNITS.get(unit, 1)
 
 
+QUANTITIES = {"": 1, "m": 0.001, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 1e3, "M": 1e6, "G": 1e9}
+
+
+def quantity(text):
+    number, unit = re.fullmatch(r"([\d.]+)(\w*)", str(text)).groups()
+    return float(number) * QUANTITIES[unit]
+
+
 def template(obj):
     spec = obj["spec"]
     return (spec["jobTemplate"]["spec"] if obj["kind"] == "CronJob" else spec)["template"]
