@@ -10,7 +10,7 @@ go_fetch() {
   local work=$GO_FETCHED.new.$$ dir
   mkdir -p "$work"
   dir=$(cd "$work" && GOPATH=$work/path GOFLAGS=-modcacherw go mod download -json "golang.org/toolchain@v0.0.1-$GO_VERSION.linux-$(go env GOARCH)" | sed -nE 's/.*"Dir": "(.*)",?$/\1/p')
-  chmod -R u+w,a+x "$dir/bin" "$dir/pkg/tool" && mv -T "$dir" "$GO_FETCHED" || [ -d "$GO_FETCHED" ]
+  [ -n "$dir" ] && chmod -R u+w,a+x "$dir/bin" "$dir/pkg/tool" && mv -T "$dir" "$GO_FETCHED" || [ -d "$GO_FETCHED" ]
   rm -rf "$work"
 }
 
