@@ -7,11 +7,13 @@ GO_FETCHED=$WEIR_CACHE/$GO_VERSION
 go_at_least() { has go && [ "$(go env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')" -ge "$1" ] 2>/dev/null; }
 
 go_fetch() {
-  local work=$GO_FETCHED.new.$$ dir
+  local work=$GO_FETCHED.new.$$ dir status=0
   mkdir -p "$work"
   dir=$(cd "$work" && GOPATH=$work/path GOFLAGS=-modcacherw go mod download -json "golang.org/toolchain@v0.0.1-$GO_VERSION.linux-$(go env GOARCH)" | sed -nE 's/.*"Dir": "(.*)",?$/\1/p')
-  [ -n "$dir" ] && chmod -R u+w,a+x "$dir/bin" "$dir/pkg/tool" && mv -T "$dir" "$GO_FETCHED" || [ -d "$GO_FETCHED" ]
+  [ -n "$dir" ] && chmod -R u+w,a+x "$dir/bin" "$dir/pkg/tool" && mv -T "$dir" "$GO_FETCHED" || [ -d "$GO_FETCHED" ] ||
+    { echo "$GO_VERSION, which this is built with, does not come: $(go version) could not download it as a module" >&2; status=1; }
   rm -rf "$work"
+  return $status
 }
 
 # go_recent COMMAND...: a go command, by a Go that is new enough, for a Go that was fetched with caches that go again.

@@ -1,11 +1,12 @@
 # The demo's page, from k6's results, the hosts' metrics and the audit: files in $OUT.
 
-# report_snapshot WHEN: the metrics of both recorders, as ages are counted from there to there; what Prometheus reaches.
+# report_snapshot WHEN: the metrics of both recorders, as ages are counted from there to there.
 report_snapshot() {
   local host
   for host in recorder analytics; do curl -sf "http://127.0.0.1:$(weir_admin_port $host)/metrics" >"$OUT/$host.$1" || true; done
-  curl -sf "$(prometheus_url)/api/v1/targets?state=active" >"$OUT/targets.json" || true
 }
+# report_reached: what Prometheus reaches now.
+report_reached() { curl -sf "$(prometheus_url)/api/v1/targets?state=active" >"$OUT/targets.json" || true; }
 
 # quantiles HOST: p50 p95 p99 in ms of the age of its events, of those between the snapshots; - when there were none.
 quantiles() {
@@ -65,10 +66,12 @@ report() {
   report_targets
 }
 
-# One line; those that Prometheus cannot reach by their address, with the reason.
+targets() { jq -r ".data.activeTargets | $1" "$OUT/targets.json" 2>/dev/null || true; }
+# One line, and one for each that Prometheus cannot reach, with the reason.
 report_targets() {
-  jq -r '.data.activeTargets | "  Prometheus                 \(map(select(.health == "up")) | length) of \(length) targets up",
-    (.[] | select(.health != "up") | "  DOWN  \(.scrapeUrl): \(.lastError)")' "$OUT/targets.json" 2>/dev/null || echo "  Prometheus does not answer"
+  [ -n "$(targets length)" ] || { echo "  Prometheus does not answer"; return; }
+  line "Prometheus targets up" "$(targets 'map(select(.health == "up")) | length')" "of $(targets length)"
+  targets '.[] | select(.health != "up") | "  DOWN  \(.scrapeUrl): \(.lastError)"'
 }
 
 # Totals since the first demo: the audit is of everything that is there.
