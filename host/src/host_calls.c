@@ -127,6 +127,7 @@ static void call_forward(struct weir_ctx *ctx, struct weir_batch *batch)
         return;
     }
     if (s->index == 0) {
+        if (s->drained) stage_broke(s, "forward: this source has said that it is drained");
         stage_count_in(s, n);
         charge(s, batch);
     }

@@ -148,10 +148,12 @@ void lane_leave(struct lane *lane)
     if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, 0, memory_order_relaxed);
 }
 
-/* ---- flow: the source may emit while the window has room and nobody asked for a pause */
+/* ---- flow: the source may emit while the window has room and nobody asked for a pause; in a drain, too, until it says
+ * that it is drained: what it has begun to take in, it may finish */
 bool lane_flow_open(const struct lane *lane)
 {
-    if (lane->busy || lane->flow_pinned_shut || lane->phase != LANE_RUNNING) return false;
+    bool going = lane->phase == LANE_RUNNING || (lane->phase == LANE_DRAINING && !lane->failed);
+    if (!going || lane->stages[0].drained || lane->busy || lane->flow_pinned_shut) return false;
     /* once shut it opens again at three quarters, so that it does not flutter */
     uint32_t events = lane->flow_told ? lane->window_events : lane->window_events - lane->window_events / 4;
     uint64_t bytes = lane->flow_told ? lane->window_bytes : lane->window_bytes - lane->window_bytes / 4;
@@ -184,6 +186,7 @@ static void begin_drain(struct stage *s)
         s->plugin->drain(&s->ctx);
     else
         s->drained = true;
+    if (!s->index) tell_flow(s->lane);
 }
 
 static void advance_drain(struct lane *lane)
@@ -214,7 +217,8 @@ void lane_start_drain(struct lane *lane)
 {
     if (lane->phase != LANE_RUNNING) return;
     uint64_t limit = lane->pipeline->conf->drain_timeout_ns;
-    if (lane->pipeline->failed && limit > FAILED_DRAIN_NS) limit = FAILED_DRAIN_NS;
+    lane->failed = lane->pipeline->failed;
+    if (lane->failed && limit > FAILED_DRAIN_NS) limit = FAILED_DRAIN_NS;
     lane->phase = LANE_DRAINING;
     lane->drain_deadline = lane_clock(lane) + limit;
     lane_rearm(lane);

@@ -128,7 +128,7 @@ struct lane {
 
     uint32_t drain_at; /* stage that drains now */
     uint64_t drain_deadline;
-    bool timed_out;
+    bool timed_out, failed; /* failed: it drains because its pipeline failed */
     char left[256];   /* what was left at the time-out */
     atomic_bool stop; /* set by the main thread, then wake */
 

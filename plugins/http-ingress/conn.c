@@ -96,17 +96,24 @@ void lane_expire(struct weir_timer *timer)
     server_run_soon(lane);
 }
 
-void lane_close_idle(struct lane *lane)
+/* A request can be on its way on any open connection, and would be lost with it: only those that brought none during
+ * the farewell are closed. */
+void lane_refuse(struct weir_timer *farewell)
 {
+    struct lane *lane = weir_container(farewell, struct lane, farewell);
+    lane->refusing = true;
     for (struct conn *c = lane->phases[IDLE].first; c; c = c->next)
         if (!c->expired) expire(c, NULL);
     for (struct conn *c = lane->phases[HEADER].first; c; c = c->next)
         if (!c->begun && !c->expired) expire(c, NULL);
+    server_run_soon(lane);
+    lane_check_drained(lane);
 }
 
 void lane_check_drained(struct lane *lane)
 {
-    if (lane->draining && !lane->n_requests && !lane->closing) lane->ctx->host->state(lane->ctx, WEIR_DRAINED, NULL);
+    bool over = lane->refusing ? !lane->n_requests : !lane->n_conns;
+    if (lane->draining && over && !lane->closing) lane->ctx->host->state(lane->ctx, WEIR_DRAINED, NULL);
 }
 
 /* At the limit the daemon stops accepting; people should see why clients wait. */

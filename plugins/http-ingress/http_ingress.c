@@ -92,8 +92,10 @@ static void drain(struct weir_ctx *ctx)
     struct lane *lane = ctx->self;
     lane->draining = true;
     server_quiesce(lane);
-    lane_close_idle(lane);
-    server_run_soon(lane);
+    if (lane->cfg->farewell)
+        ctx->host->timer_arm(ctx, &lane->farewell, lane->cfg->farewell);
+    else
+        lane_refuse(&lane->farewell);
     lane_check_drained(lane);
 }
 

@@ -18,7 +18,7 @@ struct route_conf {
 struct cfg {
     struct weir_slice listen, tokens;
     struct weir_list routes, answers;
-    uint64_t timeout, max_body, max_header, header_timeout, body_timeout, idle_timeout;
+    uint64_t timeout, max_body, max_header, header_timeout, body_timeout, idle_timeout, farewell;
     int64_t max_connections;
     int unknown_fields;
     struct {
@@ -122,8 +122,10 @@ struct lane {
     char *cert, *key;
     struct weir_watch watch;
     struct weir_task run_task; /* answers wait to be sent: run the daemon once for all of them */
-    struct weir_timer again, expiry;
-    bool running, run_posted, flowing, draining, at_limit, starved, closing;
+    struct weir_timer again, expiry, farewell;
+    bool running, run_posted, flowing, at_limit, starved, closing;
+    bool draining; /* no new connections; each answer is the last one of its connection */
+    bool refusing; /* the farewell is over: no new requests either */
     bool has_place; /* a connection has gone: the daemon looks at its listening socket only when it runs again */
     uint32_t n_conns, n_requests; /* requests: from the request line to the last byte of the answer */
     struct {
@@ -144,7 +146,7 @@ void server_run_soon(struct lane *);
 void conn_notify(void *lane, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
 void conn_phase(struct conn *, enum phase);
 void conn_free_request(struct conn *);
-void lane_close_idle(struct lane *);
+void lane_refuse(struct weir_timer *farewell);
 void lane_expire(struct weir_timer *);
 void lane_check_drained(struct lane *);
 

@@ -193,7 +193,7 @@ static void check_header(struct conn *c, const char *url, const char *method, st
                                             .value = "Bearer"});
     } else if (match != MATCHED) {
         no_route(c, match, &path);
-    } else if (lane->draining) {
+    } else if (lane->refusing) {
         answer_unavailable(c, "draining", "this server is stopping; send the request again");
     } else if (!lane->flowing) {
         answer_unavailable(c, "window", "too much is in flight; send the request again later");

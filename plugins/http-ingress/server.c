@@ -156,6 +156,7 @@ int server_start(struct lane *lane, struct weir_err *err)
                         : "out of memory or descriptors");
     lane->again.fn = on_again;
     lane->expiry.fn = lane_expire;
+    lane->farewell.fn = lane_refuse;
     lane->run_task.fn = on_task;
     lane->watch = (struct weir_watch){.fn = on_ready, .fd = info->epoll_fd, .want = WEIR_READABLE};
     if (lane->ctx->host->watch(lane->ctx, &lane->watch) == 0) {
@@ -193,6 +194,7 @@ void server_stop(struct lane *lane)
     lane->flowing = false;
     if (lane->again.due_ns) host->timer_stop(lane->ctx, &lane->again);
     if (lane->expiry.due_ns) host->timer_stop(lane->ctx, &lane->expiry);
+    if (lane->farewell.due_ns) host->timer_stop(lane->ctx, &lane->farewell);
     if (lane->watch.want) {
         lane->watch.want = 0;
         host->watch(lane->ctx, &lane->watch);

@@ -5,8 +5,8 @@
 
 struct cfg {
     uint64_t every;
-    int64_t count;
-    bool burst;
+    int64_t count, last_words;
+    bool burst, speaks_drained;
 };
 struct self {
     struct weir_ctx *ctx;
@@ -14,12 +14,14 @@ struct self {
     struct weir_task task;
     struct weir_work work;
     pthread_t thread;
-    uint64_t emitted, settled, posted, worked, refused;
+    uint64_t emitted, settled, posted, worked, last_words;
     bool open, thread_started, draining;
 };
 static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, every, WEIR_DURATION, .def = "10ms", .min = 1, .max = INT64_MAX, .doc = "between ticks"),
     WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .doc = "end after so many; 0 = never"),
+    WEIR_OPT(struct cfg, last_words, WEIR_INT, .def = "0", .doc = "events that it emits in a drain, one a tick"),
+    WEIR_OPT(struct cfg, speaks_drained, WEIR_BOOL, .def = "false", .doc = "a fault: emits once it is drained"),
     WEIR_OPT(struct cfg, burst, WEIR_BOOL, .def = "false",
              .doc = "emit on flow(true) and at no other time, all there is room for"),
     WEIR_OPT_END};
@@ -54,19 +56,23 @@ static void finish(struct self *self)
 {
     const struct cfg *cfg = self->ctx->cfg;
     bool counted_out = cfg->count && self->emitted == (uint64_t)cfg->count;
-    if ((self->draining || counted_out) && self->settled == self->emitted)
-        self->ctx->host->state(self->ctx, WEIR_DRAINED, NULL);
+    if (!(self->draining && !self->last_words) && !counted_out) return;
+    if (self->settled != self->emitted) return;
+    self->ctx->host->state(self->ctx, WEIR_DRAINED, NULL);
 }
 
 static void tick(struct weir_timer *timer)
 {
     struct self *self = weir_container(timer, struct self, timer);
     const struct cfg *cfg = self->ctx->cfg;
-    if (self->open && self->ctx->host->room(self->ctx))
+    if (self->open && self->ctx->host->room(self->ctx)) {
+        if (self->draining) self->last_words--;
         emit(self);
-    else
+    } else {
         self->ctx->host->metric(self->ctx, HELD_BACK, NULL, 1);
-    if (!cfg->count || self->emitted < (uint64_t)cfg->count) self->ctx->host->timer_arm(self->ctx, timer, cfg->every);
+    }
+    bool more = self->draining ? self->last_words : !cfg->count || self->emitted < (uint64_t)cfg->count;
+    if (more) self->ctx->host->timer_arm(self->ctx, timer, cfg->every);
 }
 
 static void on_post(struct weir_task *task)
@@ -131,9 +137,12 @@ static void flow(struct weir_ctx *ctx, bool open)
 static void drain(struct weir_ctx *ctx)
 {
     struct self *self = ctx->self;
+    const struct cfg *cfg = ctx->cfg;
     self->draining = true;
-    ctx->host->timer_stop(ctx, &self->timer);
+    self->last_words = (uint64_t)cfg->last_words;
+    if (!self->last_words) ctx->host->timer_stop(ctx, &self->timer);
     finish(self);
+    if (cfg->speaks_drained) emit(self);
 }
 
 static void close_(struct weir_ctx *ctx)

@@ -175,6 +175,29 @@ static void a_counted_source_ends_its_lane(void **state)
     weir_kit_close(kit);
 }
 
+/* Flow is about the window, drain about the end: a source finishes what it has begun to take in. */
+static void a_source_may_emit_until_it_is_drained(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "every = \"1ms\", last_words = 2");
+    weir_kit_drain(kit);
+    weir_kit_advance(kit, 1 * MS);
+    weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_run(kit);
+    assert_false(weir_kit_drained(kit));
+    weir_kit_flow(kit, false); /* the window holds in a drain, too */
+    weir_kit_advance(kit, 2 * MS);
+    assert_null(weir_kit_forwarded(kit));
+    assert_true(weir_kit_metric(kit, "weir_clockwork_held_back_total") == 2);
+    weir_kit_flow(kit, true);
+    weir_kit_advance(kit, 1 * MS);
+    weir_kit_settle(kit, weir_kit_forwarded(kit), WEIR_OK, NULL);
+    weir_kit_run(kit);
+    assert_true(weir_kit_drained(kit));
+    assert_true(weir_kit_metric(kit, "weir_clockwork_emitted_total") == 2);
+    weir_kit_close(kit);
+}
+
 static bool ended(void *kit)
 {
     return weir_kit_metric(kit, "weir_watcher_ended_total") == 1;
@@ -215,7 +238,14 @@ static void run_faulty(void **state)
     weir_kit_close(kit);
 }
 
-static const char *output_of_faulty(char *fault, int *failed)
+static void run_talkative(void **state)
+{
+    (void)state;
+    struct weir_kit *kit = weir_kit_open("clockwork", "speaks_drained = true");
+    weir_kit_close(kit);
+}
+
+static const char *output_of(CMUnitTestFunction test, char *fault, int *failed)
 {
     static char out[4096];
     int fd[2], status;
@@ -224,7 +254,7 @@ static const char *output_of_faulty(char *fault, int *failed)
     if (!child) {
         dup2(fd[1], 1);
         dup2(fd[1], 2);
-        const struct CMUnitTest tests[] = {{"faulty", run_faulty, NULL, NULL, fault}};
+        const struct CMUnitTest tests[] = {{"faulty", test, NULL, NULL, fault}};
         int rc = cmocka_run_group_tests(tests, NULL, NULL);
         fflush(NULL);
         _exit(rc); /* not exit: the loop library's worker threads exist in the parent only */
@@ -251,12 +281,15 @@ static void the_kit_catches_broken_rules(void **state)
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         int failed;
-        const char *out = output_of_faulty(faults[i][0], &failed);
+        const char *out = output_of(run_faulty, faults[i][0], &failed);
         if (!failed || !strstr(out, faults[i][1])) fail_msg("%s was not caught:\n%s", faults[i][0], out);
     }
     int failed;
-    const char *out = output_of_faulty("none", &failed);
+    const char *out = output_of(run_faulty, "none", &failed);
     if (failed) fail_msg("a good plugin was blamed:\n%s", out);
+    out = output_of(run_talkative, NULL, &failed);
+    if (!failed || !strstr(out, "plugin clockwork broke a rule: forward: this source has said that it is drained"))
+        fail_msg("a source that goes on was not caught:\n%s", out);
 }
 
 int main(void)
@@ -271,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_closed_flow_holds_the_source_back),
         cmocka_unit_test(a_spent_window_closes_the_flow),
         cmocka_unit_test(a_counted_source_ends_its_lane),
+        cmocka_unit_test(a_source_may_emit_until_it_is_drained),
         cmocka_unit_test(a_reset_connection_is_read_to_its_end),
         cmocka_unit_test(the_kit_catches_broken_rules),
     };

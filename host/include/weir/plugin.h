@@ -299,7 +299,9 @@ struct weir_plugin {
     void (*push)(struct weir_ctx *, struct weir_batch *);
     void (*done)(struct weir_ctx *, void *cookie, const struct weir_result *); /* a ticket of this stage resolved */
     void (*flow)(struct weir_ctx *, bool open); /* source: may / must not emit; opened once after open() */
-    void (*drain)(struct weir_ctx *); /* source first; stop intake, flush, then state(WEIR_DRAINED). NULL: at once */
+    /* Source first: stop intake, flush, then state(WEIR_DRAINED). Until then a source may emit what it has begun to
+     * take in, while flow is open; after it, nothing. NULL: drained at once. */
+    void (*drain)(struct weir_ctx *);
     void (*close)(struct weir_ctx *); /* disarm and free everything, join own threads; nothing is called after */
 };
 /* The one symbol of a plugin: data, so that the host can check it before any code of the plugin runs. */

@@ -128,7 +128,7 @@ static void drains_what_is_in_flight(void **state)
     struct http h;
     struct client idle, waits, late;
     struct response r;
-    http_open(&h, "", 0);
+    http_open(&h, "farewell = \"0s\"", 0);
     client_open(&idle, &h);
     client_open(&waits, &h);
     client_open(&late, &h);
@@ -153,6 +153,62 @@ static void drains_what_is_in_flight(void **state)
     client_close(&idle);
     client_close(&waits);
     client_close(&late);
+    http_close(&h);
+}
+
+/* An idle connection closed at once would take a request that is on its way with it. */
+static void open_connections_may_bring_one_more_request(void **state)
+{
+    (void)state;
+    struct http h;
+    struct client idle, kept, late;
+    struct response r;
+    http_open(&h, "farewell = \"3s\"", 0);
+    client_open(&idle, &h);
+    client_open(&kept, &h);
+    client_open(&late, &h);
+    ask(&kept, &r, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_has_not(r.head, "Connection: close\r\n");
+    client_send(&late, "POST /v1/bets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n");
+    weir_kit_drain(h.kit);
+    weir_kit_advance(h.kit, 2 * S);
+    struct weir_event *ev = event_of(&kept, "/v1/bets", BET);
+    settle_as(&h, ev, WEIR_OK, "accepted");
+    response(&kept, &r);
+    assert_int_equal(r.status, 201);
+    assert_has(r.head, "Connection: close\r\n");
+    closes(&kept);
+    assert_false(weir_kit_drained(h.kit));
+    weir_kit_advance(h.kit, 1 * S);
+    closes(&idle);
+    client_send(&late, "\r\n{}");
+    response(&late, &r);
+    assert_int_equal(r.status, 503);
+    assert_has(r.body, "\"outcome\":\"not-executed\"}");
+    closes(&late);
+    assert_true(weir_kit_drained(h.kit));
+    client_close(&idle);
+    client_close(&kept);
+    client_close(&late);
+    http_close(&h);
+}
+
+static void a_farewell_ends_with_the_last_connection(void **state)
+{
+    (void)state;
+    struct http h;
+    struct client c;
+    struct response r;
+    http_open(&h, "farewell = \"1h\"", 0);
+    client_open(&c, &h);
+    weir_kit_drain(h.kit);
+    assert_false(weir_kit_drained(h.kit));
+    ask(&c, &r, "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(r.status, 404);
+    closes(&c);
+    weir_kit_run(h.kit);
+    assert_true(weir_kit_drained(h.kit));
+    client_close(&c);
     http_close(&h);
 }
 
@@ -191,6 +247,8 @@ int main(void)
         cmocka_unit_test(clients_that_do_not_read_are_closed),
         cmocka_unit_test(connections_are_bounded),
         cmocka_unit_test(drains_what_is_in_flight),
+        cmocka_unit_test(open_connections_may_bring_one_more_request),
+        cmocka_unit_test(a_farewell_ends_with_the_last_connection),
         cmocka_unit_test(tokens_are_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
