@@ -13,11 +13,16 @@ function(weir_find var)
   endif()
 endfunction()
 
-# weir_add_plugin(NAME SOURCES file... [LINK target...] [NEEDS var...] [INCLUDE folder...] [FOR_TESTS]): NAME.so in the
-# plugin folder. FOR_TESTS: in a folder of its own that only tests look into, and not installed.
+# weir_add_plugin(NAME SOURCES file... [LINK target...] [SCHEMAS schema...] [TESTS file...] [NEEDS var...]
+#                 [INCLUDE folder...] [FOR_TESTS]): NAME.so in the plugin folder, ${CMAKE_BINARY_DIR}/plugins.
+# SCHEMAS names results of weir_add_schema whose messages the sources name. TESTS: each file is a cmocka program of its
+# name (weir_add_test). FOR_TESTS: in a folder of its own that only tests look into, and not installed.
 # NEEDS names results of weir_find; when one is empty the plugin is skipped and reported with the package to install.
 function(weir_add_plugin name)
-  cmake_parse_arguments(arg "FOR_TESTS" "" "SOURCES;LINK;NEEDS;INCLUDE" ${ARGN})
+  cmake_parse_arguments(arg "FOR_TESTS" "" "SOURCES;LINK;SCHEMAS;TESTS;NEEDS;INCLUDE" ${ARGN})
+  if(NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "weir_add_plugin(${name}): expected SOURCES file..., found \"${ARGN}\"")
+  endif()
   set(missing "")
   foreach(need IN LISTS arg_NEEDS)
     if(NOT ${need})
@@ -36,7 +41,11 @@ function(weir_add_plugin name)
   foreach(need IN LISTS arg_NEEDS)
     target_link_libraries(${name} PRIVATE ${${need}})
   endforeach()
-  target_link_libraries(${name} PRIVATE weir-plugin-headers ${arg_LINK})
+  target_link_libraries(${name} PRIVATE weir::plugin ${arg_LINK})
+  foreach(schema IN LISTS arg_SCHEMAS)
+    target_link_libraries(${name} PRIVATE ${schema}-pb)
+    add_dependencies(${name} ${schema}-schema)
+  endforeach()
   target_include_directories(${name} PRIVATE ${arg_INCLUDE})
   target_compile_options(${name} PRIVATE ${WEIR_WARNINGS})
   if(NOT WEIR_SANITIZE)
@@ -47,15 +56,19 @@ function(weir_add_plugin name)
   else()
     install(TARGETS ${name} LIBRARY DESTINATION ${WEIR_PLUGIN_DIR})
   endif()
+  foreach(file IN LISTS arg_TESTS)
+    get_filename_component(test ${file} NAME_WE)
+    weir_add_test(${test} SOURCES ${file} PLUGINS ${name})
+  endforeach()
 endfunction()
 
-# weir_add_schema(NAME ROOT folder PROTOS file... [FOR_TESTS]): NAME.schema.so of every message in the files (paths under ROOT), and
-# a static library NAME-pb with the generated C for plugins that name the messages in code (#include "a/v1/b.pb-c.h").
+# weir_add_schema(NAME [ROOT folder] PROTOS file... [FOR_TESTS]): NAME.schema.so of every message in the files, whose paths
+# are under ROOT (default: this folder) as others import them, and a static library NAME-pb with the generated C for plugins that name the messages in code (#include "a/v1/b.pb-c.h").
 function(weir_add_schema name)
   cmake_parse_arguments(arg "FOR_TESTS" "ROOT" "PROTOS" ${ARGN})
   find_program(PROTOC_C protoc-c REQUIRED)
   find_path(WEIR_WKT_DIR google/protobuf/timestamp.proto PATHS /usr/include REQUIRED)
-  get_filename_component(root ${arg_ROOT} ABSOLUTE)
+  get_filename_component(root "${arg_ROOT}" ABSOLUTE) # of "": the source folder
   set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.gen)
   file(MAKE_DIRECTORY ${out})
   set(sources "")
@@ -84,8 +97,9 @@ function(weir_add_schema name)
   target_include_directories(${name}-pb PUBLIC ${out})
   target_link_libraries(${name}-pb PUBLIC PkgConfig::PROTOBUF_C)
   target_compile_options(${name}-pb PRIVATE -w)
+  set_target_properties(${name}-pb PROPERTIES POSITION_INDEPENDENT_CODE ON)
   add_library(${name}-schema MODULE ${out}/module.c)
-  target_link_libraries(${name}-schema PRIVATE ${name}-pb weir-plugin-headers PkgConfig::PROTOBUF_C)
+  target_link_libraries(${name}-schema PRIVATE ${name}-pb weir::plugin PkgConfig::PROTOBUF_C)
   set_target_properties(${name}-schema PROPERTIES PREFIX "" OUTPUT_NAME ${name}.schema
     LIBRARY_OUTPUT_DIRECTORY ${WEIR_BUILD_PLUGIN_DIR})
   if(arg_FOR_TESTS)
@@ -108,14 +122,18 @@ function(weir_add_test name)
     endif()
   endforeach()
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE weir-testkit PkgConfig::CMOCKA ${arg_LINK})
+  target_link_libraries(${name} PRIVATE weir::testkit PkgConfig::CMOCKA ${arg_LINK})
   target_compile_options(${name} PRIVATE ${WEIR_WARNINGS})
   if(arg_PLUGINS)
     add_dependencies(${name} ${arg_PLUGINS})
   endif()
   add_test(NAME ${name} COMMAND ${name})
+  set(path ${WEIR_BUILD_PLUGIN_DIR}:${WEIR_BUILD_PLUGIN_DIR}-test)
+  if(WEIR_INSTALLED_PLUGINS)
+    string(APPEND path :${WEIR_INSTALLED_PLUGINS})
+  endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}"
-    ENVIRONMENT "WEIR_PLUGIN_PATH=${WEIR_BUILD_PLUGIN_DIR}:${WEIR_BUILD_PLUGIN_DIR}-test;CMOCKA_MESSAGE_OUTPUT=stdout")
+    ENVIRONMENT "WEIR_PLUGIN_PATH=${path};CMOCKA_MESSAGE_OUTPUT=stdout")
 endfunction()
 
 function(weir_report_skipped)

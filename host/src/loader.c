@@ -51,22 +51,37 @@ int weir_loader_add_folder(struct weir_loader *l, const char *folder)
     return folders[l->n_folders] ? (l->n_folders++, 0) : -1;
 }
 
+/* Of this executable's folder: plugins/ in a build that was never installed; under the prefix, whichever it was installed
+ * to, where the executable is in bin/. Else where the build was configured to install to. */
+static int add_own_folders(struct weir_loader *l)
+{
+    static const char *const beside[] = {"/plugins", "/../" WEIR_PLUGIN_DIR};
+    char exe[PATH_MAX], folder[PATH_MAX + 64];
+    struct stat st;
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n > 0) {
+        exe[n] = 0;
+        *strrchr(exe, '/') = 0;
+    }
+    for (size_t i = 0; n > 0 && i < sizeof beside / sizeof *beside; i++) {
+        snprintf(folder, sizeof folder, "%s%s", exe, beside[i]);
+        char *real = stat(folder, &st) == 0 ? realpath(folder, NULL) : NULL;
+        if (!real) continue;
+        int rc = weir_loader_add_folder(l, real);
+        free(real);
+        return rc;
+    }
+    return weir_loader_add_folder(l, WEIR_INSTALL_PLUGINS);
+}
+
 int weir_loader_defaults(struct weir_loader *l)
 {
     const char *env = getenv("WEIR_PLUGIN_PATH");
-    char *copy = env && *env ? strdup(env) : NULL, *rest = copy, exe[PATH_MAX];
+    char *copy = env && *env ? strdup(env) : NULL, *rest = copy;
     for (char *folder; rest && (folder = strsep(&rest, ":"));)
         if (*folder && weir_loader_add_folder(l, folder)) break;
     free(copy);
-    /* a build folder that was never installed: plugins/ beside the binary */
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - sizeof "/plugins");
-    if (n > 0) {
-        exe[n] = 0;
-        strcpy(strrchr(exe, '/'), "/plugins");
-        struct stat st;
-        if (!stat(exe, &st) && weir_loader_add_folder(l, exe)) return -1;
-    }
-    return weir_loader_add_folder(l, WEIR_INSTALL_PLUGINS);
+    return add_own_folders(l);
 }
 
 size_t weir_loader_folders(const struct weir_loader *l, const char *const **folders)
