@@ -2,6 +2,7 @@
  */
 #include "conf.h"
 #include "log.h"
+#include "new.h"
 #include "run.h"
 #include "verdict.h"
 #include <errno.h>
@@ -20,6 +21,8 @@ static const char help[] =
     "  weir plugins                  list the plugins and where they were found\n"
     "  weir describe [--markdown] [NAME]\n"
     "                                options, outcomes and metrics of a plugin; without NAME: the conf's own keys\n"
+    "  weir new source|filter|sink NAME [--dir FOLDER]\n"
+    "                                write the beginning of a plugin: its code, test, build and a conf that runs it\n"
     "  weir NAME ...                 runs the executable weir-NAME\n"
     "\n"
     "  --env-file FILE               with run, check, graph: NAME=value lines that go before the environment\n"
@@ -29,7 +32,7 @@ static const char help[] =
     "Exit codes: 0 good; 1 something was left when the drain timed out; 2 usage, conf or start; 3 a pipeline failed.\n";
 
 struct args {
-    const char *env_file;
+    const char *env_file, *dir;
     bool strict, dot, mermaid, markdown;
     const char **names;
     size_t n_names;
@@ -56,6 +59,8 @@ static int parse(int argc, char **argv, struct args *a)
             a->markdown = true;
         else if (!strcmp(argv[i], "--env-file") && i + 1 < argc)
             a->env_file = argv[++i];
+        else if (!strcmp(argv[i], "--dir") && i + 1 < argc)
+            a->dir = argv[++i];
         else if (argv[i][0] == '-')
             return usage("unknown option ", argv[i]);
         else
@@ -155,6 +160,15 @@ static int command_describe(const struct args *a)
     return code;
 }
 
+static int command_new(const struct args *a, const char *weir)
+{
+    struct weir_errors errs = {0};
+    if (a->n_names != 2) return usage("expected `weir new source|filter|sink NAME`", "");
+    const struct weir_new order = {.kind = a->names[0], .name = a->names[1], .folder = a->dir, .weir = weir};
+    weir_new(&order, stdout, &errs);
+    return print_errors(&errs);
+}
+
 static int external(char **argv)
 {
     char name[128];
@@ -174,12 +188,13 @@ static int dispatch(const char *command, const struct args *a, char **argv)
     if (!strcmp(command, "graph")) return command_graph(a);
     if (!strcmp(command, "plugins")) return command_plugins();
     if (!strcmp(command, "describe")) return command_describe(a);
+    if (!strcmp(command, "new")) return command_new(a, argv[0]);
     return external(argv);
 }
 
 static bool is_ours(const char *command)
 {
-    static const char *const ours[] = {"run", "check", "graph", "plugins", "describe", NULL};
+    static const char *const ours[] = {"run", "check", "graph", "plugins", "describe", "new", NULL};
     for (int i = 0; ours[i]; i++)
         if (!strcmp(ours[i], command)) return true;
     return false;

@@ -1,0 +1,16 @@
+# Writes the C file that holds the files of templates/ as they stand: cmake -DOUT= -DFILES=a|b -P this
+string(REPLACE "|" ";" FILES "${FILES}")
+set(texts "")
+set(entries "")
+set(n 0)
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME)
+  string(REGEX REPLACE "\\.in$" "" name ${name})
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "(..)" "0x\\1, " bytes "${bytes}")
+  string(APPEND texts "static const unsigned char text_${n}[] = { ${bytes}0 };\n")
+  string(APPEND entries "    { \"${name}\", (const char *)text_${n} },\n")
+  math(EXPR n "${n} + 1")
+endforeach()
+file(WRITE ${OUT} "/* Generated from host/templates. */\n#include \"new_files.h\"\n${texts}
+const struct weir_template weir_templates[] = {\n${entries}    { NULL, NULL } };\n")
