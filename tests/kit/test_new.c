@@ -72,7 +72,7 @@ static void compile_test(const char *name)
          name, name, snake);
 }
 
-static int run_test(const char *name)
+static int own_test(const char *name)
 {
     return sh("WEIR_PLUGIN_PATH=%s/build/plugins:$WEIR_PLUGIN_PATH %s/build/test", name, name);
 }
@@ -85,7 +85,7 @@ static void make(const char *kind, const char *name)
     good("grep -q 'weir_add_plugin(%s SOURCES' %s/CMakeLists.txt", name, name);
     compile_plugin(name, name, WARNINGS);
     compile_test(name);
-    if (run_test(name)) fail_msg("its own test fails:\n%s", out);
+    if (own_test(name)) fail_msg("its own test fails:\n%s", out);
     good(WEIR_BINARY " check %s/%s.conf", name, name);
     assert_non_null(strstr(out, "guarantee: "));
     assert_null(strstr(out, "guarantee: unknown"));
@@ -99,7 +99,7 @@ static void fails_once_changed(const char *name, const char *from, const char *t
     good("cp %s/%s.c kept.c && sed -i 's/%s/%s/' %s/%s.c && ! cmp -s kept.c %s/%s.c", name, snake, from, to, name,
          snake, name, snake);
     compile_plugin(name, name, "-w");
-    int rc = run_test(name);
+    int rc = own_test(name);
     if (!rc || !strstr(out, "FAILED")) fail_msg("exit %d of the test of a %s that does nothing:\n%s", rc, name, out);
     good("mv kept.c %s/%s.c", name, snake);
 }
