@@ -1,5 +1,6 @@
 /* conf_stage.c - one stage: which plugin it is, its options, the plugin's own check, and its role in the line. */
 #include "conf_impl.h"
+#include "crash.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +40,10 @@ static void run_check(struct weir_conf_loading *l, struct weir_conf_stage *stage
                       const void *cfg)
 {
     struct weir_err err = {.status = WEIR_REJECT};
-    if (!stage->loaded->plugin->check || stage->loaded->plugin->check(cfg, &err) == 0) {
+    weir_blame = (struct weir_blame){.plugin = stage->loaded->plugin, .callback = "check"};
+    int rc = stage->loaded->plugin->check ? stage->loaded->plugin->check(cfg, &err) : 0;
+    weir_blame.callback = NULL;
+    if (rc == 0) {
         stage->cfg = (void *)cfg;
         return;
     }

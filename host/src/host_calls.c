@@ -240,6 +240,7 @@ static void watcher_fired(uv_poll_t *poll, int status, int events)
     else
         ready = (events & UV_READABLE ? WEIR_READABLE : 0u) | (events & UV_WRITABLE ? WEIR_WRITABLE : 0u);
     lane_enter(s->lane, s);
+    stage_calls(s, "watch");
     w->watch->fn(w->watch, ready);
     /* libuv stops a handle whose fd has an error; ours are level-triggered: what was not read yet is said again */
     if (status < 0 && w->watch && w->watch->want) watcher_start(w);
@@ -316,7 +317,9 @@ struct worker {
 static void worker_run(uv_work_t *req)
 {
     struct worker *w = (struct worker *)req;
+    weir_blame = (struct weir_blame){.stage = w->stage, .callback = "work, on a worker thread"};
     w->work->run(w->work);
+    weir_blame.callback = NULL;
 }
 
 static void worker_done(uv_work_t *req, int status)
@@ -328,6 +331,7 @@ static void worker_done(uv_work_t *req, int status)
     free(w);
     s->works--;
     lane_enter(s->lane, s);
+    stage_calls(s, "done of a work item");
     work->done(work);
     lane_leave(s->lane);
 }

@@ -90,7 +90,7 @@ static void push_to_stage(struct batch *b)
     struct stage *s = b->to;
     uint64_t before = lane_clock(s->lane);
     stage_count_in(s, b->pub.n);
-    s->lane->running = s;
+    stage_calls(s, "push");
     s->plugin->push(&s->ctx, &b->pub);
     stage_count_seconds(s, (double)(lane_clock(s->lane) - before) / 1e9);
 }
@@ -102,7 +102,7 @@ static void ticket_resolved(struct weir_ticket *t)
     lane->used_events -= t->charged_events;
     lane->used_bytes -= t->charged_bytes;
     s->tickets--;
-    lane->running = s;
+    stage_calls(s, "done");
     if (s->plugin->done) s->plugin->done(&s->ctx, t->cookie, &t->worst);
     if (t->worst.status == WEIR_FATAL)
         stage_set_state(s, WEIR_FAILED, t->worst.why ? t->worst.why : "an event was settled as fatal");
@@ -144,6 +144,7 @@ void lane_leave(struct lane *lane)
     weir_series_put(lane->window_series, lane->used_events);
     weir_series_put(lane->window_bytes_series, (double)lane->used_bytes);
     lane->running = NULL;
+    weir_blame.callback = NULL;
     lane->depth = 0;
     if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, 0, memory_order_relaxed);
 }
@@ -167,7 +168,7 @@ static void tell_flow(struct lane *lane)
     lane->starved = false;
     struct stage *source = &lane->stages[0];
     lane->flow_told = open;
-    lane->running = source;
+    stage_calls(source, "flow");
     if (source->plugin->flow && source->opened) source->plugin->flow(&source->ctx, open);
 }
 
@@ -180,7 +181,7 @@ static bool stage_is_empty(const struct stage *s)
 static void begin_drain(struct stage *s)
 {
     s->draining = true;
-    s->lane->running = s;
+    stage_calls(s, "drain");
     if (s->index) s->drained = false; /* only a source may say so before it is asked */
     if (s->plugin->drain && !s->drained)
         s->plugin->drain(&s->ctx);
@@ -257,6 +258,7 @@ void lane_on_wake(uv_async_t *wake)
 {
     struct lane *lane = wake->data;
     lane_enter(lane, NULL);
+    weir_blame = (struct weir_blame){.callback = "a posted task"}; /* which the host does not know the stage of */
     take_posts(lane);
     if (atomic_load(&lane->stop)) lane_start_drain(lane);
     lane_leave(lane);
@@ -269,6 +271,7 @@ void lane_fire_timers(struct lane *lane)
         struct stage *s = timer_stage(timer);
         s->timers--;
         lane_enter(lane, s);
+        stage_calls(s, "timer");
         timer->fn(timer);
         lane_leave(lane);
     }

@@ -8,6 +8,7 @@
 #ifndef WEIR_LANE_H
 #define WEIR_LANE_H
 #include "conf.h"
+#include "crash.h"
 #include "metrics.h"
 #include "status.h"
 #include <pthread.h>
@@ -157,6 +158,13 @@ void lane_rearm(struct lane *);
 void lane_advance(struct lane *); /* flow, drain */
 uint64_t lane_clock(struct lane *);
 bool lane_flow_open(const struct lane *);
+/* Before each call into a plugin: who is to blame for what happens in it. */
+static inline void stage_calls(struct stage *s, const char *callback)
+{
+    s->lane->running = s;
+    weir_blame.stage = s;
+    weir_blame.callback = callback;
+}
 /* A plugin broke the contract: test kit fails, host logs and counts. */
 void stage_broke(struct stage *, const char *rule);
 void stage_set_state(struct stage *, enum weir_state, const char *why);

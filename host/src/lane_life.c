@@ -72,9 +72,11 @@ int lane_open(struct lane *lane, struct weir_err *err, struct stage **at)
         *at = s;
         s->ctx.shared = lane->pipeline->shared[i];
         lane_enter(lane, s);
+        stage_calls(s, "open");
         int rc = s->plugin->open ? s->plugin->open(&s->ctx, err) : 0;
         s->opened = rc == 0;
         if (!rc && !s->plugin->open) stage_set_state(s, WEIR_READY, NULL);
+        weir_blame.callback = NULL;
         lane->depth = 0;
         if (rc) return -1;
     }
@@ -137,7 +139,9 @@ void lane_close(struct lane *lane)
     for (uint32_t i = 0; i < lane->n_stages; i++) {
         struct stage *s = &lane->stages[i];
         lane_enter(lane, s);
+        stage_calls(s, "close");
         if (s->opened && s->plugin->close) s->plugin->close(&s->ctx);
+        weir_blame.callback = NULL;
         s->opened = false;
         lane->depth = 0;
     }

@@ -1,5 +1,6 @@
 /* loader.c - finds, checks and opens plugins. Everything is checked before any code of the plugin is called. */
 #include "loader.h"
+#include "crash.h"
 #include "module.h"
 #include <dirent.h>
 #include <limits.h>
@@ -227,7 +228,10 @@ int weir_loader_init(struct weir_loader *l, const struct weir_loaded *loaded, st
     (void)l;
     struct entry *e = weir_container(loaded, struct entry, pub);
     if (e->initialized) return 0;
-    if (e->plugin.init && e->plugin.init(err)) return -1;
+    weir_blame = (struct weir_blame){.plugin = &e->plugin, .callback = "init"};
+    int rc = e->plugin.init ? e->plugin.init(err) : 0;
+    weir_blame.callback = NULL;
+    if (rc) return -1;
     e->initialized = true;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* main.c - the command line. Each command is a function; other subcommands are executables weir-NAME, as git does it.
  */
 #include "conf.h"
+#include "crash.h"
 #include "log.h"
 #include "new.h"
 #include "run.h"
@@ -210,6 +211,7 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help")) return fputs(help, stdout) < 0;
     if (!strcmp(argv[1], "--version")) return puts("weir " WEIR_VERSION) < 0;
     if (!is_ours(argv[1])) return external(argv);
+    weir_crash_report();
     int code = parse(argc - 2, argv + 2, &a);
     if (!code) code = dispatch(argv[1], &a, argv);
     free(a.names);

@@ -70,11 +70,13 @@ static void lane_ended(struct pipeline *p)
 static void *lane_main(void *arg)
 {
     struct lane *lane = arg;
+    if (!weir_crash_stack()) weir_logf(WEIR_DEBUG, "no stack for the report of an overflow");
     lane_run(lane);
     pthread_mutex_lock(&lane->pipeline->lock);
     lane->alive = false; /* from here on nobody may wake its loop */
     pthread_mutex_unlock(&lane->pipeline->lock);
     lane_close(lane);
+    weir_crash_stack_free();
     lane_ended(lane->pipeline);
     return NULL;
 }
@@ -91,8 +93,10 @@ int pipeline_share(struct pipeline *p, struct weir_errors *errs)
         const struct weir_conf_stage *s = &p->conf->stages[i];
         struct weir_err err = {0};
         if (!s->loaded->plugin->share) continue;
-        if (s->loaded->plugin->share(&host_calls, s->cfg, p->n_lanes, &p->shared[i], &err))
-            return at_stage(s, &err, errs);
+        weir_blame = (struct weir_blame){.plugin = s->loaded->plugin, .callback = "share"};
+        int rc = s->loaded->plugin->share(&host_calls, s->cfg, p->n_lanes, &p->shared[i], &err);
+        weir_blame.callback = NULL;
+        if (rc) return at_stage(s, &err, errs);
     }
     return 0;
 }

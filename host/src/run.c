@@ -184,6 +184,7 @@ int weir_run(const struct weir_conf *conf, struct weir_errors *errs)
         return code;
     }
     weir_log_setup(conf->log.level, conf->log.json);
+    weir_crash_json(conf->log.json);
     if (prepare(&p, errs)) return code;
     if (!start(&p, errs)) {
         weir_logf(WEIR_INFO, "weir " WEIR_VERSION " runs %u pipeline%s", conf->n_pipelines,

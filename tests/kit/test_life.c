@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -39,6 +40,8 @@ static void start(struct run *r, const char *conf)
         dup2(fd[1], 2);
         close(fd[0]);
         close(fd[1]);
+        const struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none); /* some are meant to crash */
         execl(WEIR_BINARY, "weir", "run", r->conf, (char *)NULL);
         _exit(127);
     }
@@ -156,6 +159,61 @@ static void errors_at_start_name_their_place(void **state)
     assert_non_null(strstr(r.log, "plugin \"nonesuch\" was not found in"));
 }
 
+/* The line that says who it was, the backtrace that says where, and the exit status of the signal. */
+static void a_crash_is_blamed_on_its_plugin(void **state)
+{
+    static const char on_stage[] = "level=fatal pipeline=a stage=bad lane=0 msg=\"";
+    static const struct {
+        const char *options, *begins, *names;
+        int signal;
+    } crashes[] = {
+        {"where = \"push\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback push;", SIGSEGV},
+        {"where = \"push\", how = \"abort\"", "SIGABRT", "in plugin crasher 4.5.6, callback push;", SIGABRT},
+        {"where = \"push\", how = \"overflow\"", "SIGSEGV at 0x", "in plugin crasher 4.5.6, callback push;", SIGSEGV},
+        {"where = \"open\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback open;", SIGSEGV},
+        {"where = \"timer\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback timer;", SIGSEGV},
+        {"where = \"drain\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback drain;", SIGSEGV},
+        {"where = \"work\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback work, on a worker thread;", SIGSEGV},
+        {"where = \"share\"", NULL, "msg=\"SIGSEGV at 0x0 in plugin crasher 4.5.6, callback share;", SIGSEGV},
+        {"where = \"post\"", NULL, "msg=\"SIGSEGV at 0x0 in a posted task;", SIGSEGV},
+        {"where = \"thread\"", NULL, "msg=\"SIGSEGV at 0x0 outside of any callback, or in a library's own thread;",
+         SIGSEGV},
+    };
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* the sanitizer reports by itself */
+#endif
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        struct run r;
+        char conf[256], begins[128];
+        snprintf(conf, sizeof conf,
+                 "pipelines = { a = { stages = { clockwork = { every = \"1ms\", count = 3 }\n"
+                 "  bad = { plugin = \"crasher\", %s } } } }",
+                 crashes[i].options);
+        snprintf(begins, sizeof begins, "%s%s", on_stage, crashes[i].begins ? crashes[i].begins : "");
+        start(&r, conf);
+        int code = end(&r);
+        const char *line = strstr(r.log, "level=fatal"), *after = line ? strchr(line, '\n') : NULL;
+        bool good = code == 128 + crashes[i].signal && after && strstr(line, crashes[i].names) &&
+                    strstr(line, crashes[i].names) < after && (!crashes[i].begins || !strncmp(line, begins, strlen(begins)));
+        if (!good || !strstr(after, "crasher.so(")) fail_msg("%s: exit %d:\n%s", crashes[i].options, code, r.log);
+    }
+}
+
+static void a_crash_is_json_where_the_log_is(void **state)
+{
+    struct run r;
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#endif
+    start(&r, "log = { format = \"json\" }\n"
+              "pipelines = { a = { stages = { clockwork = { every = \"1ms\" }, crasher = {} } } }");
+    assert_int_equal(end(&r), 128 + SIGSEGV);
+    assert_non_null(strstr(r.log, "\n{\"level\":\"fatal\",\"pipeline\":\"a\",\"stage\":\"crasher\",\"lane\":0,"
+                                  "\"msg\":\"SIGSEGV at 0x0 in plugin crasher 4.5.6, callback push; "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +224,8 @@ int main(void)
         cmocka_unit_test(a_fatal_event_stops_the_pipeline),
         cmocka_unit_test(a_second_signal_leaves_at_once),
         cmocka_unit_test(errors_at_start_name_their_place),
+        cmocka_unit_test(a_crash_is_blamed_on_its_plugin),
+        cmocka_unit_test(a_crash_is_json_where_the_log_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
