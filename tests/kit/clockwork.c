@@ -6,7 +6,7 @@
 struct cfg {
     uint64_t every;
     int64_t count, last_words;
-    bool burst, speaks_drained;
+    bool burst, speaks_drained, threads;
 };
 struct self {
     struct weir_ctx *ctx;
@@ -22,6 +22,7 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, count, WEIR_INT, .def = "0", .doc = "end after so many; 0 = never"),
     WEIR_OPT(struct cfg, last_words, WEIR_INT, .def = "0", .doc = "events that it emits in a drain, one a tick"),
     WEIR_OPT(struct cfg, speaks_drained, WEIR_BOOL, .def = "false", .doc = "a fault: emits once it is drained"),
+    WEIR_OPT(struct cfg, threads, WEIR_BOOL, .def = "true", .doc = "also post from a thread, and work"),
     WEIR_OPT(struct cfg, burst, WEIR_BOOL, .def = "false",
              .doc = "emit on flow(true) and at no other time, all there is room for"),
     WEIR_OPT_END};
@@ -108,10 +109,10 @@ static int open_(struct weir_ctx *ctx, struct weir_err *err)
     self->timer.fn = tick;
     self->task.fn = on_post;
     self->work = (struct weir_work){on_run, on_done, {NULL, NULL}};
-    self->thread_started = !pthread_create(&self->thread, NULL, poster, self);
+    self->thread_started = cfg->threads && !pthread_create(&self->thread, NULL, poster, self);
     err->status = WEIR_FATAL;
-    if (!self->thread_started) return -1;
-    ctx->host->work(ctx, &self->work);
+    if (cfg->threads && !self->thread_started) return -1;
+    if (cfg->threads) ctx->host->work(ctx, &self->work);
     if (!cfg->burst) ctx->host->timer_arm(ctx, &self->timer, cfg->every);
     ctx->host->state(ctx, WEIR_READY, NULL);
     return 0;
