@@ -2,6 +2,7 @@
 #include "loader.h"
 #include "crash.h"
 #include "module.h"
+#include "tables.h"
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct entry {
     struct entry *next;
     struct weir_loaded pub;
     struct weir_plugin plugin; /* normalized */
+    struct weir_arena tables;
     bool initialized;
     char *path;
 };
@@ -27,14 +29,20 @@ struct weir_loader *weir_loader_new(void)
     return calloc(1, sizeof(struct weir_loader));
 }
 
+static void free_entry(struct entry *e)
+{
+    weir_arena_free(&e->tables);
+    free(e->path);
+    free(e); /* the .so stays: threads of its libraries may still run */
+}
+
 void weir_loader_free(struct weir_loader *l)
 {
     if (!l) return;
     for (struct entry *e = l->entries, *next; e; e = next) {
         next = e->next;
         if (e->initialized && e->plugin.fini) e->plugin.fini();
-        free(e->path);
-        free(e); /* the .so stays: threads of its libraries may still run */
+        free_entry(e);
     }
     for (size_t i = 0; i < l->n_folders; i++) free(l->folders[i]);
     free(l->folders);
@@ -52,8 +60,8 @@ int weir_loader_add_folder(struct weir_loader *l, const char *folder)
     return folders[l->n_folders] ? (l->n_folders++, 0) : -1;
 }
 
-/* Of this executable's folder: plugins/ in a build that was never installed; under the prefix, whichever it was installed
- * to, where the executable is in bin/. Else where the build was configured to install to. */
+/* Of this executable's folder: plugins/ in a build that was never installed; under the prefix, whichever it was
+ * installed to, where the executable is in bin/. Else where the build was configured to install to. */
 static int add_own_folders(struct weir_loader *l)
 {
     static const char *const beside[] = {"/plugins", "/../" WEIR_PLUGIN_DIR};
@@ -91,6 +99,36 @@ size_t weir_loader_folders(const struct weir_loader *l, const char *const **fold
     return l->n_folders;
 }
 
+/* What the structs that may grow had when ABI 1 began; a plugin of older headers has at least these. */
+static const struct {
+    size_t plugin, opt, metric, outcome;
+} least = {offsetof(struct weir_plugin, close) + sizeof(void (*)(void)),
+           offsetof(struct weir_opt, doc) + sizeof(char *), offsetof(struct weir_metric, buckets) + sizeof(double *),
+           offsetof(struct weir_outcome, doc) + sizeof(char *)};
+
+/* May we read it, and does this host have all that it may call? `size` is what its file holds of the descriptor. */
+static bool sized(const struct weir_plugin *p, size_t size, const char *path, char *msg, size_t msg_size)
+{
+    if (p->host_size > sizeof(struct weir_host) || p->size > sizeof *p || p->opt_size > sizeof *p->opts ||
+        p->metric_size > sizeof *p->metrics || p->outcome_size > sizeof *p->outcomes) {
+        snprintf(msg, msg_size,
+                 "%s: built with newer headers than this host's (%u/%u/%u/%u/%u bytes; this host knows "
+                 "%zu/%zu/%zu/%zu/%zu); use a newer weir, or rebuild it with this host's headers",
+                 path, p->host_size, p->size, p->opt_size, p->metric_size, p->outcome_size, sizeof(struct weir_host),
+                 sizeof *p, sizeof *p->opts, sizeof *p->metrics, sizeof *p->outcomes);
+        return false;
+    }
+    if (p->size >= least.plugin && size >= p->size && p->opt_size >= least.opt && p->metric_size >= least.metric &&
+        p->outcome_size >= least.outcome)
+        return true;
+    snprintf(msg, msg_size,
+             "%s: descriptor of %u bytes in an object of %zu, tables of %u/%u/%u; expected at least %zu and "
+             "%zu/%zu/%zu; rebuild it against this host's headers",
+             path, p->size, size, p->opt_size, p->metric_size, p->outcome_size, least.plugin, least.opt, least.metric,
+             least.outcome);
+    return false;
+}
+
 static bool fits(const struct weir_plugin *p, size_t size, const char *path, char *msg, size_t msg_size)
 {
     if (p->magic != WEIR_MAGIC) {
@@ -104,18 +142,7 @@ static bool fits(const struct weir_plugin *p, size_t size, const char *path, cha
                  p->abi, WEIR_ABI);
         return false;
     }
-    const size_t least = offsetof(struct weir_plugin, close) + sizeof p->close;
-    bool strides = p->opt_size == sizeof(struct weir_opt) && p->metric_size == sizeof(struct weir_metric) &&
-                   p->outcome_size == sizeof(struct weir_outcome);
-    if (p->size < least || size < p->size || !strides) {
-        snprintf(msg, msg_size,
-                 "%s: descriptor of %u bytes in an object of %zu, tables of %u/%u/%u; expected at least %zu and "
-                 "%zu/%zu/%zu; "
-                 "rebuild it against this host's headers",
-                 path, p->size, size, p->opt_size, p->metric_size, p->outcome_size, least, sizeof(struct weir_opt),
-                 sizeof(struct weir_metric), sizeof(struct weir_outcome));
-        return false;
-    }
+    if (!sized(p, size, path, msg, msg_size)) return false;
     const char *lacks = !p->name || !*p->name                                ? "a name"
                         : !p->version                                        ? "a version"
                         : !p->doc                                            ? "a doc"
@@ -127,15 +154,22 @@ static bool fits(const struct weir_plugin *p, size_t size, const char *path, cha
     return !lacks;
 }
 
-static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *plugin, const char *path)
+/* NULL: *msg says why. */
+static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *plugin, const char *path, char *msg,
+                               size_t size)
 {
     struct entry *e = calloc(1, sizeof *e);
-    if (!e || !(e->path = strdup(path))) {
-        free(e);
+    const char *wrong = e && (e->path = strdup(path)) ? NULL : "out of memory";
+    if (!wrong) {
+        /* A plugin of an older header is shorter: what it lacks reads as zero. */
+        memcpy(&e->plugin, plugin, plugin->size < sizeof e->plugin ? plugin->size : sizeof e->plugin);
+        wrong = weir_tables_widen(&e->tables, &e->plugin);
+    }
+    if (wrong) {
+        snprintf(msg, size, "%s: %s", path, wrong);
+        if (e) free_entry(e);
         return NULL;
     }
-    /* A plugin of an older header is shorter: what it lacks reads as zero. */
-    memcpy(&e->plugin, plugin, plugin->size < sizeof e->plugin ? plugin->size : sizeof e->plugin);
     e->pub = (struct weir_loaded){&e->plugin, e->path};
     e->next = l->entries;
     l->entries = e;
@@ -144,7 +178,8 @@ static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *
 
 int weir_loader_add_builtin(struct weir_loader *l, const struct weir_plugin *plugin)
 {
-    return add_entry(l, plugin, "built in") ? 0 : -1;
+    char msg[64];
+    return add_entry(l, plugin, "built in", msg, sizeof msg) ? 0 : -1;
 }
 
 static struct entry *open_file(struct weir_loader *l, const char *path, char *msg, size_t size)
@@ -155,9 +190,7 @@ static struct entry *open_file(struct weir_loader *l, const char *path, char *ms
         weir_module_open(path, "weir_plugin_v1", offsetof(struct weir_plugin, name), msg, size);
     if (!found) return NULL;
     if (!fits(found, weir_module_symbol_size(found), path, msg, size)) return NULL;
-    struct entry *e = add_entry(l, found, path);
-    if (!e) snprintf(msg, size, "%s: out of memory", path);
-    return e;
+    return add_entry(l, found, path, msg, size);
 }
 
 const struct weir_loaded *weir_loader_get(struct weir_loader *l, const char *name, char *msg, size_t size)

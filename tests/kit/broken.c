@@ -27,12 +27,17 @@ const struct weir_plugin weir_plugin_v1 = {
 #endif
     .size = (uint32_t)sizeof(struct weir_plugin),
 #if defined(BAD_STRIDE)
+    .opt_size = (uint32_t)sizeof(struct weir_opt) - 8,
+#elif defined(NEW_STRIDE)
     .opt_size = (uint32_t)sizeof(struct weir_opt) + 8,
 #else
     .opt_size = (uint32_t)sizeof(struct weir_opt),
 #endif
     .metric_size = (uint32_t)sizeof(struct weir_metric),
     .outcome_size = (uint32_t)sizeof(struct weir_outcome),
+#if defined(NEW_CALLS)
+    .host_size = (uint32_t)sizeof(struct weir_host) + 8,
+#endif
     .name = "broken",
     .version = "1.0.0",
     .doc = "Does not fit.",

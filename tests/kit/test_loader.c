@@ -54,6 +54,8 @@ static void each_misfit_is_explained(void **state)
         {"broken_magic.so", "is not a plugin descriptor; expected the one that WEIR_PLUGIN() makes"},
         {"broken_abi.so", "built for plugin ABI 2, this host has ABI 1; rebuild it against this host's headers"},
         {"broken_stride.so", "rebuild it against this host's headers"},
+        {"broken_newer.so", "built with newer headers than this host's"},
+        {"broken_calls.so", "use a newer weir, or rebuild it with this host's headers"},
         {"broken_push.so", "the plugin's descriptor lacks push(), which filters and sinks need"},
         {"faulty.so", "the plugin calls itself \"faulty\"; the file must be named after it"},
     };

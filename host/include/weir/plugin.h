@@ -10,8 +10,9 @@
  * BUDGET     Memory is charged at the source. batch_new and batch_alloc in filters and sinks fail (NULL) only when
  *            memory is gone: get what you need before you cause an effect.
  * BLOCKING   Nothing may block: use watch, timer, post, and work() for calls that can (DNS, closing a client).
- * GROWTH     weir_ctx, weir_host, weir_promise and weir_plugin only ever grow at the end and carry their size; arrays
- *            carry a stride; every other struct is frozen for the life of the ABI number.
+ * GROWTH     weir_ctx, weir_host, weir_promise and weir_plugin only ever grow at the end and carry their size; the
+ *            entries of tables, too, and carry a stride; every other struct is frozen for the life of the ABI number.
+ *            So a plugin built with older headers runs in a newer host; a host refuses one built with newer headers.
  *
  * The smallest useful filter:
  *
@@ -283,7 +284,7 @@ struct weir_promise {
 enum { WEIR_SOURCE = 1, WEIR_FILTER = 2, WEIR_SINK = 4 };
 struct weir_plugin {
     uint64_t magic;
-    uint32_t abi, size, opt_size, metric_size, outcome_size, reserved;
+    uint32_t abi, size, opt_size, metric_size, outcome_size, host_size; /* of the headers it was built with */
     const char *name, *version, *doc;
     uint32_t roles, cfg_size, self_size;
     const struct weir_opt *opts; /* these end with .name == NULL */
@@ -314,6 +315,7 @@ extern WEIR_EXPORT const struct weir_plugin weir_plugin_v1;
                                                 .opt_size = (uint32_t)sizeof(struct weir_opt),            \
                                                 .metric_size = (uint32_t)sizeof(struct weir_metric),      \
                                                 .outcome_size = (uint32_t)sizeof(struct weir_outcome),    \
+                                                .host_size = (uint32_t)sizeof(struct weir_host),          \
                                                 __VA_ARGS__ }
 
 /* ---- conveniences over the vtable */
