@@ -87,7 +87,7 @@ const struct weir_opt weir_host_options[] = {
              .doc = "[ \"folder\", ... ] searched for plugins and schema modules before WEIR_PLUGIN_PATH and the "
                     "install folder; relative to the conf file"),
     WEIR_OPT(struct weir_host_keys, watchdog, WEIR_DURATION, .def = "100ms", .min = 1000000, .max = 3600 * SECOND,
-             .doc = "a lane that is busy for longer in one turn of its loop is reported as stuck"),
+             .doc = "a call into a plugin that holds its lane for longer is counted for its stage and logged"),
     WEIR_OPT(struct weir_host_keys, drain_timeout, WEIR_DURATION, .def = "30s", .min = 1, .max = 86400 * SECOND,
              .doc = "for every pipeline that does not say otherwise"),
     WEIR_OPT(struct weir_host_keys, pipelines, WEIR_LIST, .flags = WEIR_REQUIRED, .sub = weir_pipeline_options,

@@ -239,9 +239,10 @@ static void watcher_fired(uv_poll_t *poll, int status, int events)
         ready = w->watch->want; /* an error on the fd: reading or writing it will say which */
     else
         ready = (events & UV_READABLE ? WEIR_READABLE : 0u) | (events & UV_WRITABLE ? WEIR_WRITABLE : 0u);
-    lane_enter(s->lane, s);
+    lane_enter(s->lane);
     stage_calls(s, "watch");
     w->watch->fn(w->watch, ready);
+    stage_returned(s);
     /* libuv stops a handle whose fd has an error; ours are level-triggered: what was not read yet is said again */
     if (status < 0 && w->watch && w->watch->want) watcher_start(w);
     lane_leave(s->lane);
@@ -296,16 +297,16 @@ static int call_watch(struct weir_ctx *ctx, struct weir_watch *watch)
     return -1;
 }
 
-/* A Treiber stack, taken whole by the lane: one atomic exchange per post, one wake-up per burst. */
+/* A Treiber stack a stage, taken whole by the lane: one atomic exchange per post, one wake-up per burst. */
 static void call_post(struct weir_ctx *ctx, struct weir_task *task)
 {
-    struct lane *lane = stage_of(ctx)->lane;
-    struct weir_task *head = atomic_load_explicit(&lane->posted, memory_order_relaxed);
+    struct stage *s = stage_of(ctx);
+    struct weir_task *head = atomic_load_explicit(&s->posted, memory_order_relaxed);
     do {
         task->next = head;
     } while (
-        !atomic_compare_exchange_weak_explicit(&lane->posted, &head, task, memory_order_release, memory_order_relaxed));
-    if (!head) uv_async_send(&lane->wake);
+        !atomic_compare_exchange_weak_explicit(&s->posted, &head, task, memory_order_release, memory_order_relaxed));
+    if (!head) uv_async_send(&s->lane->wake);
 }
 
 struct worker {
@@ -330,9 +331,10 @@ static void worker_done(uv_work_t *req, int status)
     struct weir_work *work = w->work;
     free(w);
     s->works--;
-    lane_enter(s->lane, s);
+    lane_enter(s->lane);
     stage_calls(s, "done of a work item");
     work->done(work);
+    stage_returned(s);
     lane_leave(s->lane);
 }
 

@@ -58,12 +58,11 @@ void stage_set_state(struct stage *s, enum weir_state state, const char *why)
 }
 
 /* ---- the turn */
-void lane_enter(struct lane *lane, struct stage *s)
+void lane_enter(struct lane *lane)
 {
-    lane->running = s;
     if (lane->depth++) return;
     lane->now = lane_clock(lane);
-    lane->entered_ns = lane->now;
+    lane->called_ns = lane->now;
     lane->turns++;
     if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, lane->now, memory_order_relaxed);
 }
@@ -88,11 +87,10 @@ struct item *lane_dequeue(struct lane *lane)
 static void push_to_stage(struct batch *b)
 {
     struct stage *s = b->to;
-    uint64_t before = lane_clock(s->lane);
     stage_count_in(s, b->pub.n);
     stage_calls(s, "push");
     s->plugin->push(&s->ctx, &b->pub);
-    stage_count_seconds(s, (double)(lane_clock(s->lane) - before) / 1e9);
+    stage_count_seconds(s, (double)stage_returned(s) / 1e9);
 }
 
 static void ticket_resolved(struct weir_ticket *t)
@@ -102,11 +100,25 @@ static void ticket_resolved(struct weir_ticket *t)
     lane->used_events -= t->charged_events;
     lane->used_bytes -= t->charged_bytes;
     s->tickets--;
-    stage_calls(s, "done");
     if (s->plugin->done) s->plugin->done(&s->ctx, t->cookie, &t->worst);
     if (t->worst.status == WEIR_FATAL)
         stage_set_state(s, WEIR_FAILED, t->worst.why ? t->worst.why : "an event was settled as fatal");
     ticket_destroy(t);
+}
+
+/* Those of one stage that follow each other are one call: a clock for each would cost as much as the rest. */
+static void tickets_resolved(struct weir_ticket *t)
+{
+    struct stage *s = t->owner;
+    stage_calls(s, "done");
+    ticket_resolved(t);
+    for (struct item *next; (next = s->lane->head) && next->kind == ITEM_DONE;) {
+        t = weir_container(next, struct weir_ticket, item);
+        if (t->owner != s) break;
+        lane_dequeue(s->lane);
+        ticket_resolved(t);
+    }
+    stage_returned(s);
 }
 
 static void run_queue(struct lane *lane)
@@ -115,21 +127,9 @@ static void run_queue(struct lane *lane)
         if (item->kind == ITEM_PUSH)
             push_to_stage(weir_container(item, struct batch, item));
         else
-            ticket_resolved(weir_container(item, struct weir_ticket, item));
+            tickets_resolved(weir_container(item, struct weir_ticket, item));
         if (!lane->head) lane_advance(lane);
     }
-}
-
-static void watch_the_time(struct lane *lane)
-{
-    uint64_t limit = lane->pipeline->watchdog_ns;
-    if (lane->fake_clock || !limit) return;
-    uint64_t took = lane_clock(lane) - lane->entered_ns;
-    if (took < limit) return;
-    weir_series_put(lane->stalls, 1);
-    weir_logf(WEIR_WARN, "%s: lane %u was held for %llu ms, last by stage %s; nothing in a callback may block",
-              lane->pipeline->conf->name, lane->index, (unsigned long long)(took / 1000000),
-              lane->running ? lane->running->ctx.stage : "-");
 }
 
 void lane_leave(struct lane *lane)
@@ -140,11 +140,8 @@ void lane_leave(struct lane *lane)
     }
     lane_advance(lane);
     run_queue(lane);
-    watch_the_time(lane);
     weir_series_put(lane->window_series, lane->used_events);
     weir_series_put(lane->window_bytes_series, (double)lane->used_bytes);
-    lane->running = NULL;
-    weir_blame.callback = NULL;
     lane->depth = 0;
     if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, 0, memory_order_relaxed);
 }
@@ -168,8 +165,10 @@ static void tell_flow(struct lane *lane)
     lane->starved = false;
     struct stage *source = &lane->stages[0];
     lane->flow_told = open;
+    if (!source->plugin->flow || !source->opened) return;
     stage_calls(source, "flow");
-    if (source->plugin->flow && source->opened) source->plugin->flow(&source->ctx, open);
+    source->plugin->flow(&source->ctx, open);
+    stage_returned(source);
 }
 
 /* ---- drain: source first, each stage until it holds nothing, then the next */
@@ -181,12 +180,14 @@ static bool stage_is_empty(const struct stage *s)
 static void begin_drain(struct stage *s)
 {
     s->draining = true;
-    stage_calls(s, "drain");
     if (s->index) s->drained = false; /* only a source may say so before it is asked */
-    if (s->plugin->drain && !s->drained)
+    if (s->plugin->drain && !s->drained) {
+        stage_calls(s, "drain");
         s->plugin->drain(&s->ctx);
-    else
+        stage_returned(s);
+    } else {
         s->drained = true;
+    }
     if (!s->index) tell_flow(s->lane);
 }
 
@@ -238,30 +239,40 @@ static void say_what_is_left(struct lane *lane)
 }
 
 /* ---- what wakes a lane */
-static void take_posts(struct lane *lane)
+static void take_posts(struct stage *s)
 {
-    struct weir_task *list = atomic_exchange_explicit(&lane->posted, NULL, memory_order_acquire), *oldest = NULL;
+    if (!atomic_load_explicit(&s->posted, memory_order_relaxed)) return;
+    struct weir_task *list = atomic_exchange_explicit(&s->posted, NULL, memory_order_acquire), *oldest = NULL;
     while (list) { /* they come newest first */
         struct weir_task *next = list->next;
         list->next = oldest;
         oldest = list;
         list = next;
     }
+    stage_calls(s, "a posted task");
     while (oldest) {
         struct weir_task *task = oldest;
         oldest = task->next;
         task->fn(task);
     }
+    stage_returned(s);
+}
+
+/* When there is something to do by time: UINT64_MAX for never. */
+static uint64_t next_due(const struct lane *lane)
+{
+    uint64_t due = timers_next(&lane->timers);
+    return lane->phase == LANE_DRAINING && lane->drain_deadline < due ? lane->drain_deadline : due;
 }
 
 void lane_on_wake(uv_async_t *wake)
 {
     struct lane *lane = wake->data;
-    lane_enter(lane, NULL);
-    weir_blame = (struct weir_blame){.callback = "a posted task"}; /* which the host does not know the stage of */
-    take_posts(lane);
+    lane_enter(lane);
+    for (uint32_t i = 0; i < lane->n_stages; i++) take_posts(&lane->stages[i]);
     if (atomic_load(&lane->stop)) lane_start_drain(lane);
     lane_leave(lane);
+    if (!lane->fake_clock && next_due(lane) <= lane->now) lane_fire_timers(lane);
 }
 
 void lane_fire_timers(struct lane *lane)
@@ -270,9 +281,10 @@ void lane_fire_timers(struct lane *lane)
     for (struct weir_timer *timer; (timer = timers_due(&lane->timers, now));) {
         struct stage *s = timer_stage(timer);
         s->timers--;
-        lane_enter(lane, s);
+        lane_enter(lane);
         stage_calls(s, "timer");
         timer->fn(timer);
+        stage_returned(s);
         lane_leave(lane);
     }
     if (lane->phase == LANE_DRAINING && now >= lane->drain_deadline) say_what_is_left(lane);
@@ -287,13 +299,17 @@ static void on_tick(uv_timer_t *tick)
 void lane_rearm(struct lane *lane)
 {
     if (lane->fake_clock || lane->phase >= LANE_CLOSING) return;
-    uint64_t due = timers_next(&lane->timers);
-    if (lane->phase == LANE_DRAINING && lane->drain_deadline < due) due = lane->drain_deadline;
+    uint64_t due = next_due(lane);
     if (due == UINT64_MAX) {
         uv_timer_stop(&lane->tick);
         return;
     }
     uint64_t now = lane_clock(lane);
+    if (due <= now) { /* libuv would run it before it looks at any fd, again and again while callbacks are slow */
+        uv_timer_stop(&lane->tick);
+        uv_async_send(&lane->wake);
+        return;
+    }
     uv_update_time(&lane->loop); /* the loop's own clock may be a long callback behind */
-    uv_timer_start(&lane->tick, on_tick, due > now ? (due - now + 999999) / 1000000 : 0, 0);
+    uv_timer_start(&lane->tick, on_tick, (due - now + 999999) / 1000000, 0);
 }

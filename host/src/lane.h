@@ -89,6 +89,9 @@ struct stage {
     bool durable; /* promised DURABLE_ON_OK: the age of what it settles is worth a metric */
     /* what it holds; all 0 after close, or it leaked */
     uint32_t batches, tickets, timers, watches, works;
+    _Atomic(struct weir_task *) posted; /* newest first */
+    uint64_t stall_said_ns;             /* watchdog.c: when it was last logged, 0 = never */
+    uint32_t stalls_unsaid;             /* and how many were only counted since */
     struct stage_series *series;
     struct weir_stage_status *board; /* NULL in the test kit */
 };
@@ -113,7 +116,6 @@ struct lane {
     enum lane_phase phase;
 
     struct item *head, **tail;
-    _Atomic(struct weir_task *) posted; /* newest first */
     struct timers timers;
     uint64_t now;
     uint64_t turns;
@@ -130,16 +132,15 @@ struct lane {
     uint32_t drain_at; /* stage that drains now */
     uint64_t drain_deadline;
     bool timed_out, failed; /* failed: it drains because its pipeline failed */
-    char left[256];   /* what was left at the time-out */
-    atomic_bool stop; /* set by the main thread, then wake */
+    char left[256];         /* what was left at the time-out */
+    atomic_bool stop;       /* set by the main thread, then wake */
 
     bool fake_clock;
     uint64_t fake_now;
     const struct lane_hooks *hooks;
-    struct weir_series *window_series, *window_bytes_series, *stalls;
+    struct weir_series *window_series, *window_bytes_series;
     _Atomic uint64_t *heartbeat; /* NULL in the test kit */
-    uint64_t entered_ns;
-    struct stage *running; /* whose callback runs */
+    uint64_t called_ns;          /* when the present callback began */
 };
 
 /* lane_life.c, the rest lane.c: 0, or -1 with err filled (and *at = the stage at fault) */
@@ -148,7 +149,7 @@ int lane_open(struct lane *, struct weir_err *, struct stage **at);
 void lane_run(struct lane *);         /* until closed */
 void lane_start_drain(struct lane *); /* on the lane's thread */
 void lane_close(struct lane *);       /* closes every stage that is open, frees the loop */
-void lane_enter(struct lane *, struct stage *);
+void lane_enter(struct lane *);
 void lane_leave(struct lane *);
 void lane_enqueue(struct lane *, struct item *);
 struct item *lane_dequeue(struct lane *); /* NULL: empty */
@@ -158,13 +159,13 @@ void lane_rearm(struct lane *);
 void lane_advance(struct lane *); /* flow, drain */
 uint64_t lane_clock(struct lane *);
 bool lane_flow_open(const struct lane *);
-/* Before each call into a plugin: who is to blame for what happens in it. */
+/* Around each call into a plugin: who is to blame for what happens in it, and for how long it held the lane. */
 static inline void stage_calls(struct stage *s, const char *callback)
 {
-    s->lane->running = s;
     weir_blame.stage = s;
     weir_blame.callback = callback;
 }
+uint64_t stage_returned(struct stage *); /* watchdog.c; nanoseconds that it took */
 /* A plugin broke the contract: test kit fails, host logs and counts. */
 void stage_broke(struct stage *, const char *rule);
 void stage_set_state(struct stage *, enum weir_state, const char *why);
@@ -181,6 +182,7 @@ void stage_series_close(struct stage *);
 void stage_count_in(struct stage *, uint32_t n);
 void stage_count_settled(struct stage *, enum weir_status, const char *outcome);
 void stage_count_seconds(struct stage *, double);
+void stage_count_stall(struct stage *);
 void stage_count_age(struct stage *, uint64_t ts_ns);
 void stage_count_state(struct stage *, enum weir_state before, enum weir_state now);
 void stage_metric(struct stage *, uint32_t index, const char *const *labels, double v);

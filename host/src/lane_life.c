@@ -38,9 +38,7 @@ static int lane_series(struct lane *lane)
                                               "Events in flight: out of the source, not settled.", NULL, &label, 1);
     lane->window_bytes_series =
         weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE, "Bytes of the events in flight.", NULL, &label, 1);
-    lane->stalls = weir_metrics_series(m, "weir_lane_stalls_total", WEIR_COUNTER,
-                                       "Turns that held a lane longer than `watchdog`.", NULL, &label, 1);
-    return lane->window_series && lane->window_bytes_series && lane->stalls ? 0 : -1;
+    return lane->window_series && lane->window_bytes_series ? 0 : -1;
 }
 
 int lane_init(struct lane *lane, struct pipeline *p, uint32_t index)
@@ -71,16 +69,16 @@ int lane_open(struct lane *lane, struct weir_err *err, struct stage **at)
         struct stage *s = &lane->stages[i];
         *at = s;
         s->ctx.shared = lane->pipeline->shared[i];
-        lane_enter(lane, s);
+        lane_enter(lane);
         stage_calls(s, "open");
         int rc = s->plugin->open ? s->plugin->open(&s->ctx, err) : 0;
         s->opened = rc == 0;
+        stage_returned(s);
         if (!rc && !s->plugin->open) stage_set_state(s, WEIR_READY, NULL);
-        weir_blame.callback = NULL;
         lane->depth = 0;
         if (rc) return -1;
     }
-    lane_enter(lane, &lane->stages[0]);
+    lane_enter(lane);
     lane_leave(lane); /* opens the flow */
     return 0;
 }
@@ -138,10 +136,10 @@ void lane_close(struct lane *lane)
     wait_for_works(lane);
     for (uint32_t i = 0; i < lane->n_stages; i++) {
         struct stage *s = &lane->stages[i];
-        lane_enter(lane, s);
+        lane_enter(lane);
         stage_calls(s, "close");
         if (s->opened && s->plugin->close) s->plugin->close(&s->ctx);
-        weir_blame.callback = NULL;
+        stage_returned(s);
         s->opened = false;
         lane->depth = 0;
     }
@@ -157,7 +155,6 @@ void lane_close(struct lane *lane)
     }
     weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
     weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);
-    weir_metrics_drop(lane->pipeline->metrics, lane->stalls);
     free(lane->timers.v);
     free(lane->stages);
     lane->phase = LANE_CLOSED;

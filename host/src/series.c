@@ -22,7 +22,7 @@ struct labelled { /* one series of a plugin's metric */
     char *values[LABELS_MAX];
 };
 struct stage_series {
-    struct weir_series *events, *seconds, *age, *state[N_STATE];
+    struct weir_series *events, *seconds, *stalls, *age, *state[N_STATE];
     struct settled *settled;
     struct labelled *labelled;
     uint32_t n_metrics;
@@ -92,6 +92,8 @@ int stage_series_open(struct stage *s)
                       NULL, NULL, 0);
     all->seconds =
         add(s, "weir_stage_seconds", WEIR_HISTOGRAM, "Time of one push callback of this stage.", NULL, NULL, 0);
+    all->stalls = add(s, "weir_stage_stalls_total", WEIR_COUNTER,
+                      "Calls into this stage that held their lane longer than `watchdog`.", NULL, NULL, 0);
     if (s->durable)
         all->age = add(s, "weir_event_age_seconds", WEIR_HISTOGRAM,
                        "Age of an event (since its own timestamp) when this stage had it durable.", NULL, NULL, 0);
@@ -106,7 +108,7 @@ int stage_series_open(struct stage *s)
         settled_series(s, WEIR_OK, "") && settled_series(s, WEIR_RETRY, "") && settled_series(s, WEIR_UNKNOWN, "");
     for (const struct weir_outcome *o = s->plugin->outcomes; settled && o && o->name; o++)
         if (*o->name) settled = settled_series(s, WEIR_OK, o->name) != NULL;
-    return all->events && all->seconds && settled ? open_plugin_metrics(s) : -1;
+    return all->events && all->seconds && all->stalls && settled ? open_plugin_metrics(s) : -1;
 }
 
 void stage_series_close(struct stage *s)
@@ -116,6 +118,7 @@ void stage_series_close(struct stage *s)
     struct weir_metrics *m = registry(s);
     weir_metrics_drop(m, all->events);
     weir_metrics_drop(m, all->seconds);
+    weir_metrics_drop(m, all->stalls);
     if (all->age) weir_metrics_drop(m, all->age);
     for (int i = 0; i < N_STATE; i++)
         if (all->state[i]) weir_metrics_drop(m, all->state[i]);
@@ -150,6 +153,11 @@ void stage_count_settled(struct stage *s, enum weir_status status, const char *o
 void stage_count_seconds(struct stage *s, double seconds)
 {
     weir_series_put(s->series->seconds, seconds);
+}
+
+void stage_count_stall(struct stage *s)
+{
+    weir_series_put(s->series->stalls, 1);
 }
 
 void stage_count_age(struct stage *s, uint64_t ts_ns)

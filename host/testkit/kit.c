@@ -134,7 +134,7 @@ struct weir_kit *weir_kit_open(const char *name, const char *conf)
 /* ---- run */
 static void turn(struct weir_kit *kit)
 {
-    lane_enter(kit->lane, NULL);
+    lane_enter(kit->lane);
     kit_send_pushed(kit);
     lane_leave(kit->lane);
 }
@@ -338,7 +338,7 @@ const struct weir_schema *weir_kit_schema(struct weir_kit *kit, const char *full
 /* ---- close */
 void weir_kit_drain(struct weir_kit *kit)
 {
-    lane_enter(kit->lane, NULL);
+    lane_enter(kit->lane);
     lane_start_drain(kit->lane);
     lane_leave(kit->lane);
     weir_kit_run(kit);

@@ -1,16 +1,18 @@
-/* crasher.c - a sink that crashes as it is told to, where it is told to. */
+/* crasher.c - a sink that crashes, or holds its lane, as it is told to and where it is told to. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <weir/plugin.h>
 
 struct cfg {
     int how, where;
 };
-static const char *const hows[] = {"null", "abort", "overflow", NULL};
+static const char *const hows[] = {"null", "abort", "overflow", "stall", NULL};
 static const char *const wheres[] = {"share", "open", "push", "timer", "post", "work", "thread", "drain", NULL};
 enum { SHARE, OPEN, PUSH, TIMER, POST, WORK, THREAD, DRAIN };
 static const struct weir_opt options[] = {
-    WEIR_OPT(struct cfg, how, WEIR_ENUM, .def = "null", .choices = hows, .doc = "a write to 0, abort, endless recursion"),
+    WEIR_OPT(struct cfg, how, WEIR_ENUM, .def = "null", .choices = hows,
+             .doc = "a write to 0, abort, endless recursion, 20 ms of sleep"),
     WEIR_OPT(struct cfg, where, WEIR_ENUM, .def = "push", .choices = wheres, .doc = "in which callback"), WEIR_OPT_END};
 
 struct self {
@@ -34,6 +36,8 @@ static void crash(const struct cfg *cfg)
     if (cfg->how == 0) *nowhere = 1;
     if (cfg->how == 1) abort();
     if (cfg->how == 2) deeper(NULL);
+    const struct timespec held = {.tv_nsec = 20000000};
+    if (cfg->how == 3) nanosleep(&held, NULL);
 }
 
 static const struct cfg *cfg_of(const struct self *self)
@@ -110,6 +114,6 @@ static void drain(struct weir_ctx *ctx)
     ctx->host->state(ctx, WEIR_DRAINED, NULL);
 }
 
-WEIR_PLUGIN(.name = "crasher", .version = "4.5.6", .doc = "Crashes.", .roles = WEIR_SINK, .cfg_size = sizeof(struct cfg),
-            .self_size = sizeof(struct self), .opts = options, .share = share, .open = open_, .push = push,
-            .drain = drain);
+WEIR_PLUGIN(.name = "crasher", .version = "4.5.6", .doc = "Crashes.", .roles = WEIR_SINK,
+            .cfg_size = sizeof(struct cfg), .self_size = sizeof(struct self), .opts = options, .share = share,
+            .open = open_, .push = push, .drain = drain);

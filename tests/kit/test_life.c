@@ -136,18 +136,26 @@ static void a_second_signal_leaves_at_once(void **state)
     assert_int_equal(end(&r), 1);
 }
 
+/* A port nobody listens on; the socket that reserved it, or -1 once it is free to be taken. */
+static int some_port(int *fd)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof sa;
+    *fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(!bind(*fd, (struct sockaddr *)&sa, n) && !listen(*fd, 1) &&
+                !getsockname(*fd, (struct sockaddr *)&sa, &n));
+    return ntohs(sa.sin_port);
+}
+
 static void errors_at_start_name_their_place(void **state)
 {
     struct run r;
     char conf[256];
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof sa;
+    int fd, port = some_port(&fd);
     (void)state;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_true(!bind(fd, (struct sockaddr *)&sa, n) && !listen(fd, 1) && !getsockname(fd, (struct sockaddr *)&sa, &n));
     snprintf(conf, sizeof conf,
              "admin = { listen = \"127.0.0.1:%d\" }\npipelines = { a = { stages = { clockwork = {}, faulty = {} } } }",
-             ntohs(sa.sin_port));
+             port);
     start(&r, conf);
     assert_int_equal(end(&r), 2);
     assert_non_null(strstr(r.log, "admin.listen: "));
@@ -175,7 +183,7 @@ static void a_crash_is_blamed_on_its_plugin(void **state)
         {"where = \"drain\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback drain;", SIGSEGV},
         {"where = \"work\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback work, on a worker thread;", SIGSEGV},
         {"where = \"share\"", NULL, "msg=\"SIGSEGV at 0x0 in plugin crasher 4.5.6, callback share;", SIGSEGV},
-        {"where = \"post\"", NULL, "msg=\"SIGSEGV at 0x0 in a posted task;", SIGSEGV},
+        {"where = \"post\"", "SIGSEGV at 0x0", "in plugin crasher 4.5.6, callback a posted task;", SIGSEGV},
         {"where = \"thread\"", NULL, "msg=\"SIGSEGV at 0x0 outside of any callback, or in a library's own thread;",
          SIGSEGV},
     };
@@ -195,7 +203,8 @@ static void a_crash_is_blamed_on_its_plugin(void **state)
         int code = end(&r);
         const char *line = strstr(r.log, "level=fatal"), *after = line ? strchr(line, '\n') : NULL;
         bool good = code == 128 + crashes[i].signal && after && strstr(line, crashes[i].names) &&
-                    strstr(line, crashes[i].names) < after && (!crashes[i].begins || !strncmp(line, begins, strlen(begins)));
+                    strstr(line, crashes[i].names) < after &&
+                    (!crashes[i].begins || !strncmp(line, begins, strlen(begins)));
         if (!good || !strstr(after, "crasher.so(")) fail_msg("%s: exit %d:\n%s", crashes[i].options, code, r.log);
     }
 }
@@ -214,6 +223,75 @@ static void a_crash_is_json_where_the_log_is(void **state)
                                   "\"msg\":\"SIGSEGV at 0x0 in plugin crasher 4.5.6, callback push; "));
 }
 
+static void a_stage_that_holds_its_lane_is_named(void **state)
+{
+    static const struct {
+        const char *where, *says;
+    } stalls[] = {{"open", "ms in open; nothing in a callback may block"},
+                  {"push", "ms in push; nothing in a callback may block"},
+                  {"timer", "ms in timer; nothing in a callback may block"},
+                  {"post", "ms in a posted task; nothing in a callback may block"},
+                  {"drain", "ms in drain; nothing in a callback may block"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof stalls / sizeof *stalls; i++) {
+        struct run r;
+        char conf[256];
+        snprintf(conf, sizeof conf,
+                 "watchdog = \"5ms\"\npipelines = { a = { stages = { clockwork = { every = \"1ms\", count = 12 }\n"
+                 "  bad = { plugin = \"crasher\", how = \"stall\", where = \"%s\" } } } }",
+                 stalls[i].where);
+        start(&r, conf);
+        assert_int_equal(end(&r), 0);
+        char *line = strstr(r.log, "pipeline=a stage=bad lane=0 msg=\"held its lane for "), *after = line;
+        if (!line || !strstr(line, stalls[i].says)) fail_msg("%s:\n%s", stalls[i].where, r.log);
+        int lines = 0; /* in 12 stalls of 20 ms each the log says it once: at most every 10 s */
+        for (; after && (after = strstr(after, "stage=bad lane=0 msg=\"held its lane")); after++) lines++;
+        if (lines >= 12) fail_msg("%s: %d lines:\n%s", stalls[i].where, lines, r.log);
+    }
+}
+
+/* What GET /metrics answers, whole. */
+static void metrics_of(int port, char *text, size_t size)
+{
+    struct sockaddr_in sa = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    static const char ask[] = "GET /metrics HTTP/1.0\r\n\r\n";
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+    assert_int_equal(write(fd, ask, sizeof ask - 1), sizeof ask - 1);
+    size_t n = 0;
+    for (ssize_t got; n < size - 1 && (got = read(fd, text + n, size - 1 - n)) > 0;) n += (size_t)got;
+    text[n] = 0;
+    close(fd);
+}
+
+static void every_stall_is_counted(void **state)
+{
+    static char text[1 << 18];
+    struct run r;
+    char conf[256];
+    double stalls = 0;
+    int fd, port = some_port(&fd);
+    (void)state;
+    close(fd);
+    snprintf(conf, sizeof conf,
+             "admin = { listen = \"127.0.0.1:%d\" }  watchdog = \"5ms\"\npipelines = { a = { stages = {\n"
+             "  clockwork = { every = \"1ms\" } bad = { plugin = \"crasher\", how = \"stall\" } } } }",
+             port);
+    start(&r, conf);
+    assert_true(says(&r, "held its lane for "));
+    do { /* the second one is not logged */
+        metrics_of(port, text, sizeof text);
+        const char *line = strstr(text, "\nweir_stage_stalls_total{pipeline=\"a\",stage=\"bad\",plugin=\"crasher\"} ");
+        assert_non_null(line);
+        stalls = strtod(strchr(line, ' '), NULL);
+    } while (stalls < 2);
+    assert_non_null(
+        strstr(text, "\nweir_stage_stalls_total{pipeline=\"a\",stage=\"clockwork\",plugin=\"clockwork\"} "));
+    kill(r.pid, SIGTERM);
+    assert_int_equal(end(&r), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +304,8 @@ int main(void)
         cmocka_unit_test(errors_at_start_name_their_place),
         cmocka_unit_test(a_crash_is_blamed_on_its_plugin),
         cmocka_unit_test(a_crash_is_json_where_the_log_is),
+        cmocka_unit_test(a_stage_that_holds_its_lane_is_named),
+        cmocka_unit_test(every_stall_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

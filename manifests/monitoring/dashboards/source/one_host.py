@@ -36,7 +36,7 @@ ROWS = [
         panel("Events in flight", "short", [(f"sum by (pipeline) (weir_window_events{{{H}}})", "{{pipeline}}: out of the source, not settled"),
                                             (f"sum by (pipeline, stage) (weir:stage_in_flight:events{{{H}}})", "in {{stage}}")]),
         panel("Bytes in flight", "bytes", [(f"sum by (pipeline) (weir_window_bytes{{{H}}})", "{{pipeline}}")]),
-        panel("Stalls", "ops", [(f"sum by (pipeline) (rate(weir_lane_stalls_total{{{H}}}{I}))", "{{pipeline}}")],
+        panel("Stalls", "ops", [(f"sum by (pipeline, stage) (rate(weir_stage_stalls_total{{{H}}}{I}))", "{{pipeline}}/{{stage}}")],
               WELL + "A stage kept its lane longer than `watchdog`, or the machine had no time for it."),
     ]),
     ("Process", [
