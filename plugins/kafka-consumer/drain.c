@@ -31,6 +31,7 @@ static void destroy_run(struct weir_work *work)
     struct consumer *c = weir_container(work, struct consumer, work);
     /* Closed, or given up: it must not try to leave the group now. */
     rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    dead_close(c);
 }
 
 static void destroy_done(struct weir_work *work)

@@ -218,6 +218,7 @@ static void slots_free(struct wm_entry *list)
         struct slot *s = weir_container(list, struct slot, wm);
         list = list->next;
         rd_kafka_message_destroy(s->msg);
+        dead_free_letter(s);
         free(s);
     }
 }
@@ -259,18 +260,40 @@ static void orphan_settled(struct consumer *c, struct part *p)
     part_free(p);
 }
 
+static void dealt_with(struct consumer *c, struct slot *s)
+{
+    struct part *p = s->part;
+    p->backoff.failures = 0;
+    slots_free(watermark_done(&p->wm, &s->wm));
+    commit_soon(c);
+}
+
+/* It was in flight until now: the offset goes on when the dead letter is safe, and a drain waits for it. */
+void delivered(struct consumer *c, struct slot *s)
+{
+    struct part *p = s->part;
+    p->in_flight--;
+    c->in_flight--;
+    if (p->queue)
+        dealt_with(c, s);
+    else
+        orphan_settled(c, p);
+    revoke_check(c);
+    drain_check(c);
+}
+
 void settled(struct consumer *c, struct slot *s, const struct weir_result *r)
 {
     struct part *p = s->part;
+    bool dies = r->status == WEIR_REJECT && p->queue && c->cfg->dead_letters.topic.p;
+    if (dies && dead_write(c, s, r)) return;
     p->in_flight--;
     c->in_flight--;
     if (!p->queue) {
         orphan_settled(c, p); /* another member has the partition now; what we know is not to be committed */
     } else if (r->status == WEIR_OK) {
-        p->backoff.failures = 0;
-        slots_free(watermark_done(&p->wm, &s->wm));
-        commit_soon(c);
-    } else if (r->status == WEIR_RETRY || r->status == WEIR_UNKNOWN) {
+        dealt_with(c, s);
+    } else if (r->status == WEIR_RETRY || r->status == WEIR_UNKNOWN || dies) {
         if (!p->leaving && c->phase == RUNNING) again(c, s);
     } else {
         fail(c, "topic %s, partition %d, offset %lld: %s%s%s", c->topic, (int)p->id, (long long)s->wm.offset,

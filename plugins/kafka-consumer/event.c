@@ -55,6 +55,7 @@ static void on_probe(struct consumer *c, rd_kafka_event_t *event)
         return;
     }
     c->probe_backoff.failures = 0;
+    if (c->dead.backoff.failures) return; /* the broker is there, the topic of dead letters may not be */
     if (c->joined)
         say(c, WEIR_READY, NULL);
     else if (c->down)

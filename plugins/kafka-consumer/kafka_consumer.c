@@ -13,6 +13,14 @@
 
 static const char *const froms[] = {"earliest", "latest", NULL};
 static const char *const group_protocols[] = {"classic", "consumer", NULL};
+static const struct weir_opt dead_options[] = {
+    WEIR_OPT(struct dead_cfg, topic, WEIR_STRING,
+             .doc = "topic for rejected events, with why; when not given, a rejected event stops the pipeline"),
+    WEIR_OPT(struct dead_cfg, max_per_minute, WEIR_INT, .def = "60", .min = 1, .max = 1000000,
+             .doc = "more than so many of a lane stop the pipeline: then it is not the events that are wrong"),
+    WEIR_OPT(struct dead_cfg, timeout, WEIR_DURATION, .def = "10s", .min = 1000000000, .max = 300000000000,
+             .doc = "for the delivery of one; then it is sent again"),
+    WEIR_OPT_END};
 static const struct weir_opt options[] = {
     KAFKA_OPTIONS(struct cfg),
     WEIR_OPT(struct cfg, topic, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "topic to read"),
@@ -33,6 +41,8 @@ static const struct weir_opt options[] = {
              .doc = "how long events in flight may take to settle before a partition is given away"),
     WEIR_OPT(struct cfg, protocol, WEIR_ENUM, .def = "classic", .choices = group_protocols,
              .doc = "group protocol; \"consumer\" (KIP-848) needs Kafka 4"),
+    WEIR_OPT(struct cfg, dead_letters, WEIR_GROUP, .sub = dead_options,
+             .doc = "where an event goes that can never be dealt with"),
     WEIR_OPT(struct cfg, instance, WEIR_STRING,
              .doc = "name of this process in the group, unique and kept over restarts: a restart then causes no "
                     "rebalance. Each lane adds its number"),
@@ -46,6 +56,8 @@ static const struct weir_metric metrics[] = {
     [METRIC_COMMIT_ERRORS] = {"commit_errors_total", WEIR_COUNTER, "commits that failed and were repeated", NULL, NULL},
     [METRIC_REBALANCES] = {"rebalances_total", WEIR_COUNTER, "partitions came or went", NULL, NULL},
     [METRIC_REPEATS] = {"repeats_total", WEIR_COUNTER, "events emitted again after RETRY or UNKNOWN", NULL, NULL},
+    [METRIC_DEAD] = {"dead_letters_total", WEIR_COUNTER, "rejected events delivered to the dead-letter topic", NULL,
+                     NULL},
     {NULL, 0, NULL, NULL, NULL}};
 
 #define OWN "offsets are committed by what was settled, and only so"
@@ -121,7 +133,7 @@ static int check(const void *config, struct weir_err *err)
     rd_kafka_conf_t *conf = make_conf(cfg, 0, err);
     if (!conf) return -1;
     rd_kafka_conf_destroy(conf);
-    return 0;
+    return dead_check(cfg, err);
 }
 
 static void promise(const void *config, struct weir_promise *p)
@@ -168,6 +180,7 @@ static void report_lag(struct consumer *c)
 static void serve(struct consumer *c)
 {
     serve_queue(c);
+    dead_serve(c);
     emit(c);
     drain_check(c);
 }
@@ -217,6 +230,7 @@ static void prepare(struct consumer *c, struct weir_ctx *ctx)
     c->resume_timer.fn = resume;
     c->fetch_timer.fn = assign_retry;
     c->drain_timer.fn = drain_timeout;
+    c->dead_timer.fn = dead_resend;
     c->fetch_backoff.seed = c->commit_backoff.seed = c->probe_backoff.seed = (uint32_t)ctx->host->wall(ctx) + ctx->lane;
 }
 
@@ -292,11 +306,12 @@ static void drain(struct weir_ctx *ctx)
 static void close_lane(struct weir_ctx *ctx)
 {
     struct consumer *c = ctx->self;
-    struct weir_timer *timers[] = {&c->tick,         &c->commit_timer, &c->revoke_timer,
-                                   &c->resume_timer, &c->fetch_timer,  &c->drain_timer};
+    struct weir_timer *timers[] = {&c->tick,        &c->commit_timer, &c->revoke_timer, &c->resume_timer,
+                                   &c->fetch_timer, &c->drain_timer,  &c->dead_timer};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) ctx->host->timer_stop(ctx, timers[i]);
     c->watch.want = 0;
     if (c->wake >= 0) ctx->host->watch(ctx, &c->watch);
+    dead_close(c); /* before the records whose bytes its letters are */
     forget(c);
     if (c->rk) rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     if (c->wake >= 0) close(c->wake);

@@ -10,6 +10,11 @@
 #include "watermark.h"
 #include <weir/schema.h>
 
+struct dead_cfg {
+    struct weir_slice topic; /* p == NULL: a rejected event stops the pipeline */
+    int64_t max_per_minute;
+    uint64_t timeout;
+};
 struct cfg {
     struct weir_slice brokers, topic, group, instance;
     struct kafka_security security;
@@ -18,11 +23,12 @@ struct cfg {
     int from, protocol;
     int64_t batch;
     uint64_t commit_interval, session_timeout, revoke_timeout, prefetch;
+    struct dead_cfg dead_letters;
 };
 enum { FROM_EARLIEST, FROM_LATEST };
 enum { PROTOCOL_CLASSIC, PROTOCOL_CONSUMER };
 
-enum { METRIC_LAG, METRIC_PARTITIONS, METRIC_COMMITS, METRIC_COMMIT_ERRORS, METRIC_REBALANCES, METRIC_REPEATS };
+enum { METRIC_LAG, METRIC_PARTITIONS, METRIC_COMMITS, METRIC_COMMIT_ERRORS, METRIC_REBALANCES, METRIC_REPEATS, METRIC_DEAD };
 
 struct part;
 struct slot { /* one message that was taken, until the watermark passes it */
@@ -30,6 +36,7 @@ struct slot { /* one message that was taken, until the watermark passes it */
     struct part *part;
     rd_kafka_message_t *msg; /* kept: a RETRY emits it again */
     struct slot *next;       /* in part->ready */
+    struct letter *letter;   /* rejected: its dead letter is on its way */
     uint16_t attempt;
 };
 struct part {
@@ -45,6 +52,15 @@ struct part {
     struct kafka_backoff backoff;
     uint64_t resume_ns; /* after a RETRY: not before */
     struct part *next;
+};
+
+struct dead_letters { /* dead_letter.c */
+    rd_kafka_t *rk; /* a producer, made with the first letter */
+    rd_kafka_queue_t *queue;
+    struct letter *waiting; /* to be sent (again) */
+    struct kafka_backoff backoff;
+    uint64_t minute_ns; /* when the present minute of counting began */
+    int64_t in_minute;
 };
 
 enum phase { RUNNING, SETTLING, COMMITTING, CLOSING, DESTROYING, GONE }; /* draining runs through them in order */
@@ -70,6 +86,7 @@ struct consumer {
     rd_kafka_topic_partition_list_t *revoking;  /* answered when they have settled and are committed */
     bool revoke_late;                           /* ... or when this says so */
 
+    struct dead_letters dead;
     bool committing, drain_late;
     struct kafka_backoff commit_backoff, fetch_backoff, probe_backoff;
 
@@ -77,7 +94,7 @@ struct consumer {
     struct weir_watch watch;
     struct weir_task task;
     struct weir_work work;
-    struct weir_timer tick, commit_timer, revoke_timer, resume_timer, fetch_timer, drain_timer;
+    struct weir_timer tick, commit_timer, revoke_timer, resume_timer, fetch_timer, drain_timer, dead_timer;
 };
 
 /* kafka_consumer.c */
@@ -112,6 +129,15 @@ void emit(struct consumer *c);
 void emit_later(struct consumer *c);
 void settled(struct consumer *c, struct slot *slot, const struct weir_result *result);
 void resume(struct weir_timer *timer);
+
+/* dead_letter.c: what can never work leaves by another topic */
+int dead_check(const struct cfg *cfg, struct weir_err *err);
+bool dead_write(struct consumer *c, struct slot *s, const struct weir_result *result);
+void dead_serve(struct consumer *c);
+void dead_resend(struct weir_timer *timer);
+void dead_free_letter(struct slot *s);
+void dead_close(struct consumer *c); /* blocks for the library's threads only */
+void delivered(struct consumer *c, struct slot *s); /* emit.c: the letter is in its topic */
 
 /* commit.c */
 bool commit_dirty(const struct consumer *c, bool leaving_only);
