@@ -28,8 +28,9 @@ struct weir_kit {
     uint64_t n_pushed, n_sent;
     struct held *held, **held_tail;
     char broken[512]; /* the first rule that was broken */
-    bool drained;
 };
+
+void kit_check_rules(struct weir_kit *); /* wait.c: fails the test when a rule was broken */
 
 extern const struct weir_plugin kit_left, kit_right; /* ends.c */
 void kit_send_pushed(struct weir_kit *);
