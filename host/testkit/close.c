@@ -4,12 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void weir_kit_drain(struct weir_kit *kit)
+static void drain_lane(struct weir_kit *kit)
 {
     lane_enter(kit->lane);
     lane_start_drain(kit->lane);
     lane_leave(kit->lane);
     weir_kit_run(kit);
+}
+
+void weir_kit_drain(struct weir_kit *kit)
+{
+    kit_enter(kit);
+    drain_lane(kit);
+    kit_leave(kit);
 }
 
 bool weir_kit_drained(struct weir_kit *kit)
@@ -22,25 +29,11 @@ static bool is_drained(void *arg)
     return weir_kit_drained(arg);
 }
 
-static void free_kit(struct weir_kit *kit)
-{
-    pipeline_unshare(kit->pipeline);
-    pipeline_destroy(kit->pipeline);
-    weir_metrics_free(kit->metrics);
-    weir_conf_free(kit->conf);
-    for (uint64_t i = 0; i < kit->n_pushed; i++) {
-        free(kit->pushed[i]->copy);
-        free(kit->pushed[i]->result_copy);
-        free(kit->pushed[i]);
-    }
-    free(kit->pushed);
-    free(kit);
-}
-
 static void drain_for_close(struct weir_kit *kit)
 {
+    weir_kit_hold(kit, 0);
     kit_settle_rest(kit);
-    weir_kit_drain(kit);
+    drain_lane(kit);
     int rounds = kit->under->state == WEIR_FAILED ? 250 : 1000; /* as the host: what failed has 5 s to leave in order */
     for (int i = 0; i < rounds && !weir_kit_drained(kit); i++) {
         kit_settle_rest(kit);
@@ -54,23 +47,77 @@ static void drain_for_close(struct weir_kit *kit)
                  kit->under->tickets, kit->under->batches, kit->under->works);
 }
 
-void weir_kit_close(struct weir_kit *kit)
+static void find_unsettled(struct weir_kit *kit)
 {
-    char open_events[128] = "";
-    drain_for_close(kit);
-    bool failed = kit->under->state == WEIR_FAILED;
-    for (uint64_t i = 0; i < kit->n_pushed && !failed; i++)
-        if (!kit->pushed[i]->settled && !*open_events)
-            snprintf(open_events, sizeof open_events, "close: event %llu was never settled", (unsigned long long)i + 1);
+    if (kit->under->state == WEIR_FAILED) return;
+    for (uint64_t i = 0; i < kit->n_pushed; i++)
+        if (!kit->pushed[i]->settled)
+            kit_broke(kit, kit->under->plugin->name, "close: event %llu (at position %llu) was never settled",
+                      (unsigned long long)i + 1, (unsigned long long)kit->pushed[i]->ev.position);
+}
+
+static void close_lane(struct weir_kit *kit)
+{
     for (struct held *h = kit->held, *next; h; h = next) {
         next = h->next;
-        host_calls.settle_all(&kit->right->ctx, h->batch, WEIR_UNKNOWN, "the test ended");
+        kit_calls.settle_all(&kit->right->ctx, h->batch, WEIR_UNKNOWN, "the test ended");
         free(h);
     }
+    kit->held = NULL;
     lane_close(kit->lane);
-    char rule[512];
-    snprintf(rule, sizeof rule, "%s", kit->broken);
-    free_kit(kit);
+    kit_free_posts(kit);
+}
+
+static void free_lane(struct weir_kit *kit)
+{
+    for (uint64_t i = 0; i < kit->n_pushed; i++) {
+        free(kit->pushed[i]->copy);
+        free(kit->pushed[i]->result_copy);
+        free(kit->pushed[i]);
+    }
+    free(kit->pushed);
+}
+
+/* After the last lane: what the plugin shares goes, then its file's fini(); then nothing of it may be left. */
+static void end(struct kit_open *o)
+{
+    char rule[512], left[400], name[128];
+    if (o->pipeline) {
+        const struct weir_plugin *plugin = kit_plugin(o);
+        snprintf(name, sizeof name, "%s", plugin->name);
+        pipeline_unshare(o->pipeline);
+        kit_exhume(o);
+        pipeline_destroy(o->pipeline);
+    }
+    weir_metrics_free(o->metrics);
+    weir_conf_free(o->conf);
+    if (o->pipeline && !*o->broken && kit_account_left(&o->account, left, sizeof left))
+        kit_broke(o->lanes, name, "close: left behind %s", left);
+    for (uint32_t i = 0; o->lanes && i < o->n_lanes; i++) free_lane(&o->lanes[i]);
+    snprintf(rule, sizeof rule, "%s", o->broken);
+    kit_account_free(&o->account);
+    pthread_mutex_destroy(&o->lock);
+    free(o->allocs.ranges);
+    free(o->lanes);
+    free(o);
     if (*rule) fail_msg("%s", rule);
-    if (*open_events) fail_msg("%s", open_events);
+}
+
+/* As the host does when open() fails: what is open is closed without a drain. */
+void kit_abandon(struct kit_open *o)
+{
+    if (o->pipeline) o->pipeline->failed = true;
+    for (uint32_t i = 0; i < o->n_open; i++) close_lane(&o->lanes[i]);
+    end(o);
+}
+
+void weir_kit_close(struct weir_kit *kit)
+{
+    struct kit_open *o = kit->open;
+    if (kit != o->lanes) fail_msg("weir_kit_close: close the kit of lane 0, it closes them all");
+    kit_enter(kit);
+    for (uint32_t i = 0; i < o->n_lanes; i++) drain_for_close(&o->lanes[i]);
+    for (uint32_t i = 0; i < o->n_lanes; i++) find_unsettled(&o->lanes[i]);
+    for (uint32_t i = 0; i < o->n_lanes; i++) close_lane(&o->lanes[i]);
+    end(o);
 }

@@ -8,8 +8,7 @@
 
 static void broken(void *arg, struct stage *s, const char *rule)
 {
-    struct weir_kit *kit = arg;
-    if (!*kit->broken) snprintf(kit->broken, sizeof kit->broken, "plugin %s broke a rule: %s", s->plugin->name, rule);
+    kit_broke(arg, s->plugin->name, "%s", rule);
 }
 
 static uint32_t roles_of(const char *name)
@@ -25,18 +24,20 @@ static uint32_t roles_of(const char *name)
 }
 
 /* The stage's group begins on line 1, as the test wrote it. */
-static struct weir_conf *load(const char *name, const char *conf, unsigned flags, struct weir_errors *errs)
+static struct weir_conf *load(const struct weir_kit_setup *setup, struct weir_errors *errs)
 {
     static const struct weir_plugin *const ends[] = {&kit_left, &kit_right, NULL};
+    const char *name = setup->plugin;
     uint32_t roles = roles_of(name);
     const char *base = strrchr(name, '/');
     char stage[128], *text = NULL;
     snprintf(stage, sizeof stage, "%s", base ? base + 1 : name);
     stage[strcspn(stage, ".")] = 0;
-    bool source = roles == WEIR_SOURCE, sink = !(roles & WEIR_FILTER) || (flags & WEIR_KIT_LAST);
+    bool source = roles == WEIR_SOURCE, sink = !(roles & WEIR_FILTER) || (setup->flags & WEIR_KIT_LAST);
     if (source) sink = false;
-    if (asprintf(&text, "pipelines = { kit = { stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
-                 source ? "" : "kit-left = {}", stage, name, conf ? conf : "", sink ? "" : "kit-right = {}") < 0)
+    if (asprintf(&text, "pipelines = { kit = { lanes = %u; stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
+                 setup->lanes ? setup->lanes : 1, source ? "" : "kit-left = {}", stage, name,
+                 setup->conf ? setup->conf : "", sink ? "" : "kit-right = {}") < 0)
         fail_msg("out of memory");
     const struct weir_conf_source from = {.text = text, .text_name = "conf", .builtins = ends};
     struct weir_conf *c = weir_conf_load(&from, errs);
@@ -63,7 +64,8 @@ static char *errors_text(struct weir_errors *errs)
 char *weir_kit_refuses(const char *name, const char *conf)
 {
     struct weir_errors errs = {0};
-    weir_conf_free(load(name, conf, 0, &errs));
+    const struct weir_kit_setup setup = {.plugin = name, .conf = conf};
+    weir_conf_free(load(&setup, &errs));
     return errs.n ? errors_text(&errs) : NULL;
 }
 
@@ -78,49 +80,103 @@ static void find_sides(struct weir_kit *kit)
         else
             kit->under = s;
     }
-    if (kit->left) kit->pipeline->shared[kit->left->index] = kit;
-    if (kit->right) kit->pipeline->shared[kit->right->index] = kit;
 }
 
-static void open_lane(struct weir_kit *kit, unsigned flags)
+/* ---- open */
+static int share(struct kit_open *o, struct weir_errors *errs)
 {
-    struct weir_errors errs = {0};
+    const struct weir_conf_pipeline *p = o->pipeline->conf;
+    int rc = 0;
+    kit_opening = o;
+    for (uint32_t i = 0; i < p->n_stages && !rc; i++) {
+        struct weir_err err = {0};
+        rc = weir_loader_init(o->conf->loader, p->stages[i].loaded, &err);
+        if (rc) weir_errors_add(errs, p->stages[i].file, p->stages[i].line, "%s: init: %s", p->stages[i].name, err.msg);
+    }
+    if (!rc) rc = pipeline_share(o->pipeline, errs);
+    kit_opening = NULL;
+    return rc;
+}
+
+static int open_lane(struct weir_kit *kit, uint32_t index, unsigned flags, struct weir_errors *errs)
+{
+    struct kit_open *o = kit->open;
     struct weir_err err = {0};
     struct stage *at = NULL;
-    kit->lane = &kit->pipeline->lanes[0];
+    kit->held_tail = &kit->held;
+    kit->lane = &o->pipeline->lanes[index];
     kit->lane->fake_clock = !(flags & WEIR_KIT_REAL_CLOCK);
     kit->lane->fake_now = 1000000000;
     kit->hooks = (struct lane_hooks){broken, kit};
     kit->lane->hooks = &kit->hooks;
-    for (uint32_t i = 0; i < kit->pipeline->conf->n_stages; i++)
-        if (weir_loader_init(kit->conf->loader, kit->pipeline->conf->stages[i].loaded, &err))
-            fail_msg("init: %s", err.msg);
-    if (pipeline_share(kit->pipeline, &errs)) fail_msg("%s", errors_text(&errs));
-    if (lane_init(kit->lane, kit->pipeline, 0)) fail_msg("out of memory");
+    if (lane_init(kit->lane, o->pipeline, index)) fail_msg("out of memory");
     find_sides(kit);
-    if (lane_open(kit->lane, &err, &at)) fail_msg("open of %s: %s %s", at->ctx.stage, err.option, err.msg);
+    o->n_open++;
+    if (!lane_open(kit->lane, &err, &at)) return 0;
+    const struct weir_conf_stage *conf = &o->pipeline->conf->stages[at->index];
+    weir_errors_add(errs, conf->file, conf->line, "%s%s%s: %s", conf->name, *err.option ? "." : "", err.option,
+                    err.msg);
+    return -1;
+}
+
+static struct kit_open *new_open(const struct weir_kit_setup *setup, struct weir_errors *errs)
+{
+    struct kit_open *o = calloc(1, sizeof *o);
+    if (!o) fail_msg("out of memory");
+    pthread_mutex_init(&o->lock, NULL);
+    o->thread = pthread_self();
+    o->quarantine.newest = &o->quarantine.oldest;
+    kit_account_begin(&o->account);
+    o->conf = load(setup, errs);
+    if (errs->n) return o;
+    o->n_lanes = o->conf->pipelines[0].lanes;
+    o->lanes = calloc(o->n_lanes, sizeof *o->lanes);
+    o->metrics = weir_metrics_new();
+    o->pipeline = o->metrics ? pipeline_create(o->conf, &o->conf->pipelines[0], o->metrics, NULL, -1) : NULL;
+    if (!o->lanes || !o->pipeline || kit_allocs_init(&o->allocs, o->pipeline->conf)) fail_msg("out of memory");
+    o->pipeline->calls = &kit_calls;
+    for (uint32_t i = 0; i < o->n_lanes; i++) o->lanes[i].open = o;
+    return o;
+}
+
+struct weir_kit *weir_kit_try_open(const struct weir_kit_setup *setup, char **error)
+{
+    struct weir_errors errs = {0};
+    weir_log_setup(getenv("WEIR_KIT_DEBUG") ? WEIR_DEBUG : WEIR_ERROR, false);
+    struct kit_open *o = new_open(setup, &errs);
+    if (!errs.n) {
+        o->allocs.fail_at = setup->fail_alloc;
+        int rc = share(o, &errs);
+        for (uint32_t i = 0; i < o->n_lanes && !rc; i++) rc = open_lane(&o->lanes[i], i, setup->flags, &errs);
+    }
+    if (errs.n) {
+        char *text = errors_text(&errs);
+        kit_abandon(o);
+        *error = text;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < o->n_lanes; i++) weir_kit_run(&o->lanes[i]);
+    kit_leave(o->lanes);
+    *error = NULL;
+    return o->lanes;
 }
 
 struct weir_kit *weir_kit_open_with(const char *name, const char *conf, unsigned flags)
 {
-    struct weir_errors errs = {0};
-    struct weir_kit *kit = calloc(1, sizeof *kit);
-    if (!kit) fail_msg("out of memory");
-    weir_log_setup(getenv("WEIR_KIT_DEBUG") ? WEIR_DEBUG : WEIR_ERROR, false);
-    kit->held_tail = &kit->held;
-    kit->conf = load(name, conf, flags, &errs);
-    if (errs.n) fail_msg("%s was refused:\n%s", name, errors_text(&errs));
-    weir_errors_free(&errs);
-    kit->metrics = weir_metrics_new();
-    if (!kit->metrics) fail_msg("out of memory");
-    kit->pipeline = pipeline_create(kit->conf, &kit->conf->pipelines[0], kit->metrics, NULL, -1);
-    if (!kit->pipeline) fail_msg("out of memory");
-    open_lane(kit, flags);
-    weir_kit_run(kit);
+    const struct weir_kit_setup setup = {.plugin = name, .conf = conf, .flags = flags};
+    char *error;
+    struct weir_kit *kit = weir_kit_try_open(&setup, &error);
+    if (!kit) fail_msg("%s was refused:\n%s", name, error);
     return kit;
 }
 
 struct weir_kit *weir_kit_open(const char *name, const char *conf)
 {
     return weir_kit_open_with(name, conf, 0);
+}
+
+struct weir_kit *weir_kit_lane(struct weir_kit *kit, uint32_t index)
+{
+    if (index >= kit->open->n_lanes) fail_msg("weir_kit_lane: there is no lane %u of %u", index, kit->open->n_lanes);
+    return &kit->open->lanes[index];
 }

@@ -28,7 +28,7 @@ struct weir_ctx *weir_kit_ctx(struct weir_kit *kit)
 
 const struct weir_schema *weir_kit_schema(struct weir_kit *kit, const char *full_name)
 {
-    const struct weir_schema *s = weir_schemas_find(kit->conf->schemas, full_name);
+    const struct weir_schema *s = weir_schemas_find(kit->open->conf->schemas, full_name);
     if (!s) fail_msg("no schema module has the message \"%s\"", full_name);
     return s;
 }
