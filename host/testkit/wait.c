@@ -24,10 +24,10 @@ void kit_settle_down(struct weir_kit *kit)
 
 void weir_kit_run(struct weir_kit *kit)
 {
-    kit_enter(kit);
+    kit_enter();
     kit_turn(kit);
     kit_settle_down(kit);
-    kit_leave(kit);
+    kit_leave();
     kit_check_rules(kit);
 }
 
@@ -56,7 +56,7 @@ void weir_kit_advance(struct weir_kit *kit, uint64_t ns)
     struct kit_open *o = kit->open;
     if (!kit->lane->fake_clock) fail_msg("weir_kit_advance: the kit was opened with WEIR_KIT_REAL_CLOCK");
     uint64_t until = kit->lane->fake_now + ns;
-    kit_enter(kit);
+    kit_enter();
     run_all(o);
     for (uint64_t due; (due = next_timer(o)) <= until;) {
         set_clock(o, due);
@@ -65,7 +65,7 @@ void weir_kit_advance(struct weir_kit *kit, uint64_t ns)
     }
     set_clock(o, until);
     run_all(o);
-    kit_leave(kit);
+    kit_leave();
 }
 
 /* ---- real time */
@@ -94,7 +94,7 @@ bool weir_kit_wait(struct weir_kit *kit, bool (*cond)(void *), void *arg, unsign
     uint64_t until = real_ms() + timeout_ms;
     bool met;
     uv_timer_t look; /* the condition may depend on things outside the loop */
-    kit_enter(kit);
+    kit_enter();
     uv_timer_init(&kit->lane->loop, &look);
     uv_timer_start(&look, woken, 5, 5);
     kit_turn(kit);
@@ -104,7 +104,7 @@ bool weir_kit_wait(struct weir_kit *kit, bool (*cond)(void *), void *arg, unsign
     }
     uv_close((uv_handle_t *)&look, NULL);
     kit_settle_down(kit); /* lets the handle close before it goes out of scope */
-    kit_leave(kit);
+    kit_leave();
     kit_check_rules(kit);
     return met;
 }
@@ -129,13 +129,13 @@ static bool is_ready(void *arg)
 bool kit_wait_fd(struct weir_kit *kit, int fd, int events, unsigned timeout_ms)
 {
     struct fd_wait w = {.ready = false};
-    kit_enter(kit);
+    kit_enter();
     if (uv_poll_init(&kit->lane->loop, &w.poll, fd) || uv_poll_start(&w.poll, events, fd_ready))
         fail_msg("the kit cannot wait for a socket");
     weir_kit_wait(kit, is_ready, &w, timeout_ms);
     uv_close((uv_handle_t *)&w.poll, NULL);
     kit_settle_down(kit);
-    kit_leave(kit);
+    kit_leave();
     return w.ready;
 }
 
