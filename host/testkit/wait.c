@@ -74,6 +74,20 @@ static void woken(uv_timer_t *timer)
     (void)timer;
 }
 
+static void is_closed(uv_handle_t *handle)
+{
+    *(bool *)handle->data = true;
+}
+
+/* Before it goes out of scope; a lane that has just been drained has stopped its loop, so that once may not be enough. */
+static void close_handle(struct weir_kit *kit, uv_handle_t *handle)
+{
+    bool closed = false;
+    handle->data = &closed;
+    uv_close(handle, is_closed);
+    while (!closed) uv_run(&kit->lane->loop, UV_RUN_NOWAIT);
+}
+
 static uint64_t real_ms(void)
 {
     return uv_hrtime() / 1000000;
@@ -102,8 +116,8 @@ bool weir_kit_wait(struct weir_kit *kit, bool (*cond)(void *), void *arg, unsign
         run_others(kit);
         uv_run(&kit->lane->loop, UV_RUN_ONCE);
     }
-    uv_close((uv_handle_t *)&look, NULL);
-    kit_settle_down(kit); /* lets the handle close before it goes out of scope */
+    close_handle(kit, (uv_handle_t *)&look);
+    kit_settle_down(kit);
     kit_leave();
     kit_check_rules(kit);
     return met;
@@ -133,7 +147,7 @@ bool kit_wait_fd(struct weir_kit *kit, int fd, int events, unsigned timeout_ms)
     if (uv_poll_init(&kit->lane->loop, &w.poll, fd) || uv_poll_start(&w.poll, events, fd_ready))
         fail_msg("the kit cannot wait for a socket");
     weir_kit_wait(kit, is_ready, &w, timeout_ms);
-    uv_close((uv_handle_t *)&w.poll, NULL);
+    close_handle(kit, (uv_handle_t *)&w.poll);
     kit_settle_down(kit);
     kit_leave();
     return w.ready;
