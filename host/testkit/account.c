@@ -71,13 +71,28 @@ static void add_tid(int **tids, size_t *n, int tid)
     grown[(*n)++] = tid;
 }
 
-static void list_tids(int **tids, size_t *n)
+static void list_tids_once(int **tids, size_t *n)
 {
     DIR *dir = opendir("/proc/self/task");
     *tids = NULL;
     *n = 0;
     for (int tid; (tid = next_number(dir)) >= 0;) add_tid(tids, n, tid);
     if (dir) closedir(dir);
+}
+
+/* The kernel may leave one out while another one ends: what two looks agree on is whole. */
+static void list_tids(int **tids, size_t *n)
+{
+    int *again;
+    size_t n_again;
+    list_tids_once(tids, n);
+    for (bool same = false; !same;) {
+        list_tids_once(&again, &n_again);
+        same = n_again == *n && (!*n || !memcmp(again, *tids, *n * sizeof **tids));
+        free(*tids);
+        *tids = again;
+        *n = n_again;
+    }
 }
 
 static bool has_tid(const int *tids, size_t n, int tid)
@@ -128,11 +143,28 @@ static void forget(void)
     a.uncounted = false;
 }
 
+#ifdef __SANITIZE_THREAD__
+static void *nothing(void *arg)
+{
+    return arg;
+}
+#endif
+
+/* What the loop library and ThreadSanitizer keep for the process comes with the first loop and the first thread. */
+static void warm_up(void)
+{
+    uv_loop_t loop;
+    if (!uv_loop_init(&loop)) uv_loop_close(&loop);
+#ifdef __SANITIZE_THREAD__
+    pthread_t thread;
+    if (!pthread_create(&thread, NULL, nothing, NULL)) pthread_join(thread, NULL);
+#endif
+}
+
 void kit_account_open(void)
 {
     if (!a.kits++) {
-        uv_loop_t loop; /* the first one opens what the library keeps for the process */
-        if (!uv_loop_init(&loop)) uv_loop_close(&loop);
+        warm_up();
         list_fds(&a.fds, &a.n_fds);
         list_tids(&a.tids, &a.n_tids);
         a.depth = 1;

@@ -40,12 +40,13 @@ static const char *first_unsettled(const struct weir_kit *kit, char *out, size_t
     return NULL;
 }
 
-/* How often to look, 20 ms apart. As the host, what failed has 5 s to leave in order; so has what waits for nothing
- * that the kit can see. */
+/* How often to look, 20 ms apart. As the host, what failed has 5 s to leave in order; what waits for nothing that the
+ * kit can see (a thread of its own may still post) has 2 s. */
 static int patience(const struct weir_kit *kit)
 {
     const struct stage *s = kit->under;
-    return s->state == WEIR_FAILED || (kit->lane->fake_clock && !s->watches && !s->works) ? 250 : 1000;
+    if (s->state == WEIR_FAILED) return 250;
+    return kit->lane->fake_clock && !s->watches && !s->works ? 100 : 1000;
 }
 
 /* False when it is never drained. */
