@@ -5,15 +5,6 @@
 
 enum { CHUNK_MIN = 4096, ALIGN = 16 };
 
-struct chunk {
-    struct chunk *next;
-    _Alignas(ALIGN) uint8_t bytes[];
-};
-struct keep {
-    struct keep *next;
-    struct batch *batch;
-};
-
 struct batch *batch_create(struct stage *holder, uint32_t cap)
 {
     struct batch *b = malloc(sizeof(struct batch) + (size_t)cap * sizeof(struct weir_event));
@@ -38,6 +29,7 @@ void *batch_bytes(struct batch *b, size_t n)
         struct chunk *c = malloc(sizeof *c + size);
         if (!c) return NULL;
         c->next = b->chunks;
+        c->size = size;
         b->chunks = c;
         b->used = 0;
         b->room = size;

@@ -28,8 +28,16 @@ struct item {
 };
 
 /* ---- batch.c */
-struct chunk;
-struct keep;
+struct batch;
+struct chunk { /* of the arena */
+    struct chunk *next;
+    size_t size;
+    _Alignas(16) uint8_t bytes[];
+};
+struct keep { /* a batch whose bytes another one's events point into */
+    struct keep *next;
+    struct batch *batch;
+};
 struct batch {
     struct weir_batch pub; /* first: the plugin's view */
     struct item item;
@@ -39,6 +47,7 @@ struct batch {
     struct chunk *chunks; /* the arena */
     struct keep *kept;    /* batches whose bytes our events point into */
     size_t used, room;    /* of the newest chunk */
+    void *grave;          /* the test kit's, once it was released */
 };
 struct batch *batch_create(struct stage *holder, uint32_t cap);
 void *batch_bytes(struct batch *, size_t n);
@@ -201,6 +210,7 @@ struct pipeline {
     struct weir_status_board *board; /* NULL in the test kit */
     size_t board_at, board_lane;     /* where our stages and lanes begin in the board */
     uint64_t watchdog_ns;
+    const struct weir_host *calls; /* what plugins call: host_calls, or the test kit's layer over it */
     void **shared; /* one a stage */
     struct lane *lanes;
     uint32_t n_lanes, n_open, n_running;

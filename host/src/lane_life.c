@@ -16,7 +16,7 @@ static int stage_init(struct lane *lane, uint32_t i)
                                .lane = lane->index,
                                .n_lanes = p->n_lanes,
                                .log_level = weir_log_level(),
-                               .host = &host_calls,
+                               .host = p->calls,
                                .cfg = conf->cfg,
                                .pipeline = p->conf->name,
                                .stage = conf->name,

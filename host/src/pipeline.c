@@ -26,6 +26,7 @@ struct pipeline *pipeline_create(const struct weir_conf *conf, const struct weir
     p->board = board;
     p->watchdog_ns = conf->watchdog_ns;
     p->finished_fd = finished_fd;
+    p->calls = &host_calls;
     p->n_lanes = pc->lanes;
     p->lanes = calloc(pc->lanes, sizeof *p->lanes);
     p->shared = calloc(pc->n_stages, sizeof *p->shared);
@@ -94,7 +95,7 @@ int pipeline_share(struct pipeline *p, struct weir_errors *errs)
         struct weir_err err = {0};
         if (!s->loaded->plugin->share) continue;
         weir_blame = (struct weir_blame){.plugin = s->loaded->plugin, .callback = "share"};
-        int rc = s->loaded->plugin->share(&host_calls, s->cfg, p->n_lanes, &p->shared[i], &err);
+        int rc = s->loaded->plugin->share(p->calls, s->cfg, p->n_lanes, &p->shared[i], &err);
         weir_blame.callback = NULL;
         if (rc) return at_stage(s, &err, errs);
     }

@@ -97,12 +97,13 @@ const struct weir_plugin kit_left = {.magic = WEIR_MAGIC,
 /* ---- right */
 static void right_push(struct weir_ctx *ctx, struct weir_batch *b)
 {
-    struct weir_kit *kit = ctx->shared;
+    struct weir_kit *kit = kit_of(ctx);
     struct held *h = calloc(1, sizeof *h);
     if (!h) abort();
     h->batch = b;
     *kit->held_tail = h;
     kit->held_tail = &h->next;
+    WEIR_EACH (ev, b) kit->n_forwarded++;
 }
 
 const struct weir_plugin kit_right = {.magic = WEIR_MAGIC,
@@ -117,6 +118,11 @@ const struct weir_plugin kit_right = {.magic = WEIR_MAGIC,
                                       .roles = WEIR_SINK,
                                       .open = no_open,
                                       .push = right_push};
+
+uint64_t weir_kit_emitted(struct weir_kit *kit)
+{
+    return kit->n_forwarded;
+}
 
 struct weir_event *weir_kit_forwarded(struct weir_kit *kit)
 {
@@ -144,7 +150,7 @@ static void release_settled(struct weir_kit *kit)
             continue;
         }
         *link = h->next;
-        host_calls.release(&kit->right->ctx, h->batch);
+        kit_calls.release(&kit->right->ctx, h->batch);
         free(h);
     }
     kit->held_tail = &kit->held;

@@ -1,7 +1,9 @@
-/* kit.h - the inside of the test kit: the real host with one lane, and two ends that the test holds. */
+/* kit.h - the inside of the test kit: the real host in the test's thread, two ends that the test holds, and a layer
+ * between the plugin and the host's calls that counts, checks and holds back. */
 #ifndef WEIR_KIT_H
 #define WEIR_KIT_H
 #include "lane.h"
+#include <string.h>
 #include <weir/testkit.h>
 
 struct pushed { /* what the test pushed on the left */
@@ -10,30 +12,133 @@ struct pushed { /* what the test pushed on the left */
     void *copy;
     struct weir_result result;
     void *result_copy;
-    bool queued, settled;
+    bool settled;
 };
 struct held { /* a batch that came out on the right */
     struct held *next;
     struct weir_batch *batch;
     uint32_t taken; /* events before this one the test has had */
 };
-struct weir_kit {
+
+/* alloc.c: the n-th allocation of the plugin */
+struct kit_range { /* where a plugin's code lies; both 0: in no file of its own */
+    uintptr_t from, to;
+};
+struct kit_allocs {
+    _Atomic uint64_t n, fail_at; /* fail_at: 0 for never */
+    atomic_bool failed;
+    struct kit_range *ranges; /* one a stage */
+    uint32_t n_ranges;
+};
+
+/* account.c: what the process has open, and since when */
+struct kit_account {
+    uint64_t *fds; /* by descriptor: which file it was, 0 for none; of those that are not the plugin's */
+    uint64_t *left_fds;
+    int *tids, *left_tids;
+    size_t n_fds, n_left_fds, n_tids, n_left_tids;
+    unsigned depth;
+};
+
+/* quarantine.c: batches that were released */
+struct kit_grave;
+struct kit_quarantine {
+    struct kit_grave *oldest, **newest;
+    size_t bytes;
+};
+
+/* What the lanes of one open have in common. */
+struct kit_open {
     struct weir_conf *conf;
     struct weir_metrics *metrics;
     struct pipeline *pipeline;
+    struct weir_kit *lanes;
+    uint32_t n_lanes, n_open; /* n_open: lanes to close */
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards broken and every lane's posts */
+    char broken[512];     /* the first rule that was broken */
+    struct kit_allocs allocs;
+    struct kit_account account;
+    struct kit_quarantine quarantine;
+};
+
+struct kit_post;
+struct kit_work;
+struct weir_kit { /* one lane */
+    struct kit_open *open;
     struct lane *lane;
     struct stage *left, *under, *right; /* left, right: NULL when the plugin has no such side */
     struct lane_hooks hooks;
     struct pushed **pushed; /* by number - 1 */
-    uint64_t n_pushed, n_sent;
+    uint64_t n_pushed, n_sent, n_forwarded;
     struct held *held, **held_tail;
-    char broken[512]; /* the first rule that was broken */
-    bool drained;
+    unsigned hold;          /* WEIR_KIT_POSTS, WEIR_KIT_WORK */
+    struct kit_post *posts; /* oldest first; under the lock of `open` */
+    struct kit_work *works; /* held back; oldest first */
+    uint32_t n_works_held;
 };
+static inline struct weir_kit *kit_of(struct weir_ctx *ctx)
+{
+    return stage_of(ctx)->lane->hooks->arg;
+}
+static inline bool kit_is_end(const struct weir_kit *kit, const struct stage *s)
+{
+    return s == kit->left || s == kit->right;
+}
 
+/* The plugin under test. */
+static inline const struct weir_plugin *kit_plugin(const struct kit_open *o)
+{
+    const struct weir_conf_pipeline *p = o->pipeline->conf;
+    uint32_t i = 0;
+    while (i + 1 < p->n_stages && !strncmp(p->stages[i].loaded->plugin->name, "kit-", 4)) i++;
+    return p->stages[i].loaded->plugin;
+}
+
+void kit_abandon(struct kit_open *); /* close.c: open() failed */
+
+extern const struct weir_host kit_calls;             /* calls.c: what the plugin calls */
 extern const struct weir_plugin kit_left, kit_right; /* ends.c */
 void kit_send_pushed(struct weir_kit *);
 void kit_settle_rest(struct weir_kit *); /* what came out and the test did not care about: OK */
+
+/* broken.c, ANY THREAD: the first one stays, and fails the test at the next kit call on its thread */
+void kit_broke(struct weir_kit *, const char *plugin, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool kit_is_broken(struct kit_open *);
+void kit_check_rules(struct weir_kit *);
+
+/* alloc.c */
+int kit_allocs_init(struct kit_allocs *, const struct weir_conf_pipeline *);
+bool kit_alloc_fails(struct weir_kit *); /* counts one; true: it is the one that is to fail */
+bool kit_malloc_fails(const void *caller);
+extern _Thread_local struct kit_open *kit_opening; /* whose init() or share() runs: there is no stage yet */
+
+/* account.c. Enter and leave surround each call of the test into the kit: what appears outside of them is the test's.
+ */
+void kit_account_begin(struct kit_account *);
+void kit_enter(struct weir_kit *);
+void kit_leave(struct weir_kit *);
+void kit_not_the_plugins(struct kit_account *, int fd); /* a descriptor that the kit opened for the test */
+void kit_pool_starts(bool begin); /* around the call that starts the loop library's worker threads */
+/* Waits until all is gone or the time is over; what is left then as text in `out`, false when nothing is. */
+bool kit_account_left(struct kit_account *, char *out, size_t size);
+void kit_account_free(struct kit_account *);
+
+/* quarantine.c */
+void kit_bury(struct weir_kit *, struct stage *by, struct batch *); /* takes over one reference */
+bool kit_buried(const struct weir_event *);                         /* does it lie in a released batch? */
+void kit_exhume(struct kit_open *);                                 /* checks that nobody wrote, frees */
+
+/* hold.c */
+void kit_post(struct weir_ctx *, struct weir_task *);
+void kit_work(struct weir_ctx *, struct weir_work *);
+void kit_free_posts(struct weir_kit *);
+
+/* wait.c */
+void kit_turn(struct weir_kit *);        /* sends what was pushed */
+void kit_settle_down(struct weir_kit *); /* runs the lane's loop until nothing is ready */
+/* Runs the loop until fd is ready for `events` (of libuv) or the time is over. */
+bool kit_wait_fd(struct weir_kit *, int fd, int events, unsigned timeout_ms);
 
 /* text.c: "field: value; field: value" into wire bytes (malloc'ed). NULL: *why says what is wrong. */
 uint8_t *kit_encode(const struct weir_schema *, const char *fields, size_t *n, char *why, size_t why_size);
