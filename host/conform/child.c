@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,7 @@ void conform_case_main(const struct conform *conform, const char *name)
     fcntl(CONFORM_REPORT_FD, F_SETFD, FD_CLOEXEC);
     fcntl(CONFORM_LOG_FD, F_SETFD, FD_CLOEXEC);
     weir_log_to(CONFORM_LOG_FD);
+    mallopt(M_PERTURB, 0xdb); /* who reads what was freed does not find what was there */
     cmocka_set_message_output(CM_OUTPUT_STDOUT);
     unsetenv("CMOCKA_MESSAGE_OUTPUT");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

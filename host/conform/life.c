@@ -1,15 +1,30 @@
 /* life.c - a plugin in the test kit, from open to close, with events from the seed. */
 #include "life.h"
 #include "lane.h"
+#include <string.h>
 
 enum { STEP_MS = 5, TOGETHER_MAX = 8 };
 
-void life_open(struct life *l, const struct conform *c, uint64_t salt)
+/* Of threads and descriptors that libraries keep for the process only the case "leaves-nothing" can tell. */
+bool life_try(struct life *l, const struct conform *c, uint64_t salt, uint64_t fail_alloc, char **error)
 {
     char path[4096];
     *l = (struct life){.conform = c, .rng = {c->seed + salt * 0x100000001u}};
     l->plugin = conform_descriptor(c, path);
-    l->kit = weir_kit_open_with(c->plugin, c->conf, c->last ? WEIR_KIT_LAST : 0);
+    const struct weir_kit_setup setup = {.plugin = c->plugin,
+                                         .conf = c->conf,
+                                         .flags = WEIR_KIT_LIBRARY_KEEPS | (c->last ? WEIR_KIT_LAST : 0u),
+                                         .fail_alloc = fail_alloc};
+    l->kit = weir_kit_try_open(&setup, error);
+    return l->kit != NULL;
+}
+
+void life_open(struct life *l, const struct conform *c, uint64_t salt)
+{
+    char *error = NULL;
+    if (life_try(l, c, salt, 0, &error)) return;
+    error[strcspn(error, "\n")] = 0;
+    conform_fail("open: it was refused: %s", error);
 }
 
 static void push_one(struct life *l)
@@ -141,6 +156,7 @@ void life_close(struct life *l)
                          (unsigned long long)l->conform->patience_ms, s->batches, s->tickets, s->works);
         s->lane->phase = LANE_CLOSING; /* as the host does when the drain has timed out */
     }
+    if (l->alloc_failed) *l->alloc_failed = weir_kit_alloc_failed(l->kit);
     weir_kit_close(l->kit);
     l->kit = NULL;
 }

@@ -142,7 +142,7 @@ static const struct conform_case *find(const char *name)
 static void print(const struct conform_case *c, const struct conform_verdict *v)
 {
     if (v->end == CONFORM_FAILED)
-        printf("FAILED  %s: %s\n", c->name, v->why);
+        printf("FAILED  %s: %s%s%s%s\n", c->name, v->why, *v->note ? " (" : "", v->note, *v->note ? ")" : "");
     else if (v->end == CONFORM_SKIPPED)
         printf("skipped %s: %s\n", c->name, v->why);
     else

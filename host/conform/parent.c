@@ -92,14 +92,13 @@ static void blame(const char *errors, char *out, size_t size)
         snprintf(out, size, line ? ", outside of any callback or in a thread of its own" : "");
 }
 
-/* What cmocka printed: "[  ERROR   ] --- text", up to the line that says where. */
+/* What cmocka printed: "ERROR: text", before or in its own "[  ERROR   ] --- ", up to its next line. */
 static bool kit_message(const char *errors, char *out, size_t size)
 {
-    static const char mark[] = "[  ERROR   ] --- ", more[] = "ERROR: ";
+    static const char mark[] = "ERROR: ";
     const char *at = strstr(errors, mark);
     if (!at) return false;
     at += strlen(mark);
-    if (!strncmp(at, more, strlen(more))) at += strlen(more);
     const char *end = strstr(at, "\n[");
     snprintf(out, size, "%.*s", end ? (int)(end - at) : (int)strlen(at), at);
     for (char *p = out + strlen(out); p > out && p[-1] == '\n';) *--p = 0;
