@@ -13,6 +13,18 @@
 
 enum { PATIENCE_MS = 3000 }; /* threads that were told to end may take a while to be gone */
 
+/* One account for the process. */
+static struct {
+    uint64_t *fds,
+        *left_fds; /* by descriptor, which file it was, 0 for none: the test's; all, when it left the kit last */
+    int *tids, *left_tids;
+    size_t n_fds, n_left_fds, n_tids, n_left_tids;
+    unsigned depth, kits, most_kits;
+    bool uncounted;
+    char (*closed)[64]; /* names of plugins that were */
+    size_t n_closed;
+} a;
+
 /* ---- the numbers in a folder of /proc */
 static int next_number(DIR *dir)
 {
@@ -103,13 +115,31 @@ void kit_pool_starts(bool begin)
 }
 
 /* ---- enter and leave */
-void kit_account_begin(struct kit_account *a)
+static void forget(void)
 {
-    uv_loop_t loop; /* the first one opens what the library keeps for the process */
-    if (!uv_loop_init(&loop)) uv_loop_close(&loop);
-    list_fds(&a->fds, &a->n_fds);
-    list_tids(&a->tids, &a->n_tids);
-    a->depth = 1;
+    free(a.fds);
+    free(a.tids);
+    free(a.left_fds);
+    free(a.left_tids);
+    a.fds = a.left_fds = NULL;
+    a.tids = a.left_tids = NULL;
+    a.n_fds = a.n_left_fds = a.n_tids = a.n_left_tids = 0;
+    a.most_kits = a.depth = 0;
+    a.uncounted = false;
+}
+
+void kit_account_open(void)
+{
+    if (!a.kits++) {
+        uv_loop_t loop; /* the first one opens what the library keeps for the process */
+        if (!uv_loop_init(&loop)) uv_loop_close(&loop);
+        list_fds(&a.fds, &a.n_fds);
+        list_tids(&a.tids, &a.n_tids);
+        a.depth = 1;
+    } else {
+        kit_enter();
+    }
+    if (a.kits > a.most_kits) a.most_kits = a.kits;
 }
 
 static uint64_t at(const uint64_t *fds, size_t n, size_t fd)
@@ -117,37 +147,35 @@ static uint64_t at(const uint64_t *fds, size_t n, size_t fd)
     return fd < n ? fds[fd] : 0;
 }
 
-void kit_not_the_plugins(struct kit_account *a, int fd)
+void kit_not_the_plugins(int fd)
 {
-    set_fd(&a->fds, &a->n_fds, fd, file_of(fd));
+    set_fd(&a.fds, &a.n_fds, fd, file_of(fd));
 }
 
-void kit_enter(struct weir_kit *kit)
+void kit_enter(void)
 {
-    struct kit_account *a = &kit->open->account;
     uint64_t *fds;
     int *tids;
     size_t n_fds, n_tids;
-    if (a->depth++) return;
+    if (a.depth++) return;
     list_fds(&fds, &n_fds);
     list_tids(&tids, &n_tids);
     for (size_t fd = 0; fd < n_fds; fd++)
-        if (fds[fd] && fds[fd] != at(a->left_fds, a->n_left_fds, fd)) set_fd(&a->fds, &a->n_fds, (int)fd, fds[fd]);
+        if (fds[fd] && fds[fd] != at(a.left_fds, a.n_left_fds, fd)) set_fd(&a.fds, &a.n_fds, (int)fd, fds[fd]);
     for (size_t i = 0; i < n_tids; i++)
-        if (!has_tid(a->left_tids, a->n_left_tids, tids[i]) && !has_tid(a->tids, a->n_tids, tids[i]))
-            add_tid(&a->tids, &a->n_tids, tids[i]);
+        if (!has_tid(a.left_tids, a.n_left_tids, tids[i]) && !has_tid(a.tids, a.n_tids, tids[i]))
+            add_tid(&a.tids, &a.n_tids, tids[i]);
     free(fds);
     free(tids);
 }
 
-void kit_leave(struct weir_kit *kit)
+void kit_leave(void)
 {
-    struct kit_account *a = &kit->open->account;
-    if (--a->depth) return;
-    free(a->left_fds);
-    free(a->left_tids);
-    list_fds(&a->left_fds, &a->n_left_fds);
-    list_tids(&a->left_tids, &a->n_left_tids);
+    if (--a.depth) return;
+    free(a.left_fds);
+    free(a.left_tids);
+    list_fds(&a.left_fds, &a.n_left_fds);
+    list_tids(&a.left_tids, &a.n_left_tids);
 }
 
 /* ---- what is left */
@@ -187,7 +215,7 @@ static void name_thread(int tid, char *out, size_t size)
     if (f) fclose(f);
 }
 
-static bool look(const struct kit_account *a, char *out, size_t size)
+static bool look(char *out, size_t size)
 {
     uint64_t *fds;
     int *tids;
@@ -197,12 +225,12 @@ static bool look(const struct kit_account *a, char *out, size_t size)
     list_tids(&tids, &n_tids);
     *out = 0;
     for (size_t fd = 0; fd < n_fds; fd++) {
-        if (!fds[fd] || fds[fd] == at(a->fds, a->n_fds, fd) || n >= size) continue;
+        if (!fds[fd] || fds[fd] == at(a.fds, a.n_fds, fd) || n >= size) continue;
         name_fd((int)fd, name, sizeof name);
         n += (size_t)snprintf(out + n, size - n, "%sfd %zu (%s)", n ? ", " : "", fd, name);
     }
     for (size_t i = 0; i < n_tids; i++) {
-        if (has_tid(a->tids, a->n_tids, tids[i]) || has_tid(pool.tids, pool.n, tids[i]) || n >= size) continue;
+        if (has_tid(a.tids, a.n_tids, tids[i]) || has_tid(pool.tids, pool.n, tids[i]) || n >= size) continue;
         name_thread(tids[i], name, sizeof name);
         n += (size_t)snprintf(out + n, size - n, "%sa thread (\"%s\")", n ? ", " : "", name);
     }
@@ -211,21 +239,32 @@ static bool look(const struct kit_account *a, char *out, size_t size)
     return n > 0;
 }
 
-bool kit_account_left(struct kit_account *a, char *out, size_t size)
+/* Has no plugin of this name been closed in this process before? Remembers that one was. */
+static bool is_first(const char *plugin)
+{
+    for (size_t i = 0; i < a.n_closed; i++)
+        if (!strncmp(a.closed[i], plugin, sizeof *a.closed - 1)) return false;
+    char(*grown)[64] = realloc(a.closed, (a.n_closed + 1) * sizeof *grown);
+    if (!grown) abort();
+    a.closed = grown;
+    snprintf(grown[a.n_closed++], sizeof *grown, "%s", plugin);
+    return true;
+}
+
+bool kit_account_close(const char *plugin, unsigned flags, char *out, size_t size)
 {
     const struct timespec a_while = {.tv_nsec = 2000000};
     uint64_t until = uv_hrtime() / 1000000 + PATIENCE_MS;
-    while (look(a, out, size)) {
-        if (uv_hrtime() / 1000000 >= until) return true;
-        nanosleep(&a_while, NULL);
+    bool first = is_first(plugin), left = false;
+    a.uncounted |= (flags & WEIR_KIT_NOT_ALONE) || (first && flags & WEIR_KIT_LIBRARY_KEEPS);
+    if (--a.kits) {
+        kit_leave();
+        return false;
     }
-    return false;
-}
-
-void kit_account_free(struct kit_account *a)
-{
-    free(a->fds);
-    free(a->tids);
-    free(a->left_fds);
-    free(a->left_tids);
+    while (!a.uncounted && (left = look(out, size)) && uv_hrtime() / 1000000 < until) nanosleep(&a_while, NULL);
+    size_t n = strlen(out);
+    if (left && a.most_kits > 1)
+        snprintf(out + n, size - n, "; or it was another plugin, whose kit was open at the same time");
+    forget();
+    return left;
 }

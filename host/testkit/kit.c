@@ -125,8 +125,9 @@ static struct kit_open *new_open(const struct weir_kit_setup *setup, struct weir
     if (!o) fail_msg("out of memory");
     pthread_mutex_init(&o->lock, NULL);
     o->thread = pthread_self();
+    o->flags = setup->flags;
     o->quarantine.newest = &o->quarantine.oldest;
-    kit_account_begin(&o->account);
+    kit_account_open();
     o->conf = load(setup, errs);
     if (errs->n) return o;
     o->n_lanes = o->conf->pipelines[0].lanes;
@@ -135,7 +136,7 @@ static struct kit_open *new_open(const struct weir_kit_setup *setup, struct weir
     o->pipeline = o->metrics ? pipeline_create(o->conf, &o->conf->pipelines[0], o->metrics, NULL, -1) : NULL;
     if (!o->lanes || !o->pipeline || kit_allocs_init(&o->allocs, o->pipeline->conf)) fail_msg("out of memory");
     o->pipeline->calls = &kit_calls;
-    for (uint32_t i = 0; i < o->n_lanes; i++) o->lanes[i].open = o;
+    for (uint32_t i = 0; i < o->n_lanes; i++) o->lanes[i] = (struct weir_kit){.open = o, .hold = setup->hold};
     return o;
 }
 
@@ -156,7 +157,7 @@ struct weir_kit *weir_kit_try_open(const struct weir_kit_setup *setup, char **er
         return NULL;
     }
     for (uint32_t i = 0; i < o->n_lanes; i++) weir_kit_run(&o->lanes[i]);
-    kit_leave(o->lanes);
+    kit_leave();
     *error = NULL;
     return o->lanes;
 }

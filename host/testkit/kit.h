@@ -31,15 +31,6 @@ struct kit_allocs {
     uint32_t n_ranges;
 };
 
-/* account.c: what the process has open, and since when */
-struct kit_account {
-    uint64_t *fds; /* by descriptor: which file it was, 0 for none; of those that are not the plugin's */
-    uint64_t *left_fds;
-    int *tids, *left_tids;
-    size_t n_fds, n_left_fds, n_tids, n_left_tids;
-    unsigned depth;
-};
-
 /* quarantine.c: batches that were released */
 struct kit_grave;
 struct kit_quarantine {
@@ -54,11 +45,11 @@ struct kit_open {
     struct pipeline *pipeline;
     struct weir_kit *lanes;
     uint32_t n_lanes, n_open; /* n_open: lanes to close */
+    unsigned flags;
     pthread_t thread;
     pthread_mutex_t lock; /* guards broken and every lane's posts */
     char broken[512];     /* the first rule that was broken */
     struct kit_allocs allocs;
-    struct kit_account account;
     struct kit_quarantine quarantine;
 };
 
@@ -115,14 +106,14 @@ extern _Thread_local struct kit_open *kit_opening; /* whose init() or share() ru
 
 /* account.c. Enter and leave surround each call of the test into the kit: what appears outside of them is the test's.
  */
-void kit_account_begin(struct kit_account *);
-void kit_enter(struct weir_kit *);
-void kit_leave(struct weir_kit *);
-void kit_not_the_plugins(struct kit_account *, int fd); /* a descriptor that the kit opened for the test */
-void kit_pool_starts(bool begin); /* around the call that starts the loop library's worker threads */
-/* Waits until all is gone or the time is over; what is left then as text in `out`, false when nothing is. */
-bool kit_account_left(struct kit_account *, char *out, size_t size);
-void kit_account_free(struct kit_account *);
+void kit_account_open(void);
+void kit_enter(void);
+void kit_leave(void);
+void kit_not_the_plugins(int fd); /* a descriptor that the kit opened for the test */
+void kit_pool_starts(bool begin); /* around the call that may start the loop library's worker threads */
+/* What a kit of this plugin and these flags left behind, as text in `out`, after waiting for it to go; false: nothing.
+ * While other kits are open it cannot be told whose it is: then the last one that closes is asked. */
+bool kit_account_close(const char *plugin, unsigned flags, char *out, size_t size);
 
 /* quarantine.c */
 void kit_bury(struct weir_kit *, struct stage *by, struct batch *); /* takes over one reference */

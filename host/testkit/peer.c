@@ -85,7 +85,7 @@ void weir_kit_peer_free(struct weir_kit_peer *peer)
 struct weir_kit_conn *weir_kit_peer_accept(struct weir_kit *kit, struct weir_kit_peer *peer, unsigned timeout_ms)
 {
     int on = 1;
-    kit_enter(kit);
+    kit_enter();
     int fd = accept4(peer->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0 && kit_wait_fd(kit, peer->fd, UV_READABLE, timeout_ms))
         fd = accept4(peer->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -94,9 +94,9 @@ struct weir_kit_conn *weir_kit_peer_accept(struct weir_kit *kit, struct weir_kit
     if (c) {
         *c = (struct weir_kit_conn){.kit = kit, .fd = fd};
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        kit_not_the_plugins(&kit->open->account, fd);
+        kit_not_the_plugins(fd);
     }
-    kit_leave(kit);
+    kit_leave();
     return c;
 }
 

@@ -24,10 +24,10 @@ void kit_settle_down(struct weir_kit *kit)
 
 void weir_kit_run(struct weir_kit *kit)
 {
-    kit_enter(kit);
+    kit_enter();
     kit_turn(kit);
     kit_settle_down(kit);
-    kit_leave(kit);
+    kit_leave();
     kit_check_rules(kit);
 }
 
@@ -56,7 +56,7 @@ void weir_kit_advance(struct weir_kit *kit, uint64_t ns)
     struct kit_open *o = kit->open;
     if (!kit->lane->fake_clock) fail_msg("weir_kit_advance: the kit was opened with WEIR_KIT_REAL_CLOCK");
     uint64_t until = kit->lane->fake_now + ns;
-    kit_enter(kit);
+    kit_enter();
     run_all(o);
     for (uint64_t due; (due = next_timer(o)) <= until;) {
         set_clock(o, due);
@@ -65,13 +65,27 @@ void weir_kit_advance(struct weir_kit *kit, uint64_t ns)
     }
     set_clock(o, until);
     run_all(o);
-    kit_leave(kit);
+    kit_leave();
 }
 
 /* ---- real time */
 static void woken(uv_timer_t *timer)
 {
     (void)timer;
+}
+
+static void is_closed(uv_handle_t *handle)
+{
+    *(bool *)handle->data = true;
+}
+
+/* Before it goes out of scope; a lane that has just been drained has stopped its loop, so that once may not be enough. */
+static void close_handle(struct weir_kit *kit, uv_handle_t *handle)
+{
+    bool closed = false;
+    handle->data = &closed;
+    uv_close(handle, is_closed);
+    while (!closed) uv_run(&kit->lane->loop, UV_RUN_NOWAIT);
 }
 
 static uint64_t real_ms(void)
@@ -94,7 +108,7 @@ bool weir_kit_wait(struct weir_kit *kit, bool (*cond)(void *), void *arg, unsign
     uint64_t until = real_ms() + timeout_ms;
     bool met;
     uv_timer_t look; /* the condition may depend on things outside the loop */
-    kit_enter(kit);
+    kit_enter();
     uv_timer_init(&kit->lane->loop, &look);
     uv_timer_start(&look, woken, 5, 5);
     kit_turn(kit);
@@ -102,9 +116,9 @@ bool weir_kit_wait(struct weir_kit *kit, bool (*cond)(void *), void *arg, unsign
         run_others(kit);
         uv_run(&kit->lane->loop, UV_RUN_ONCE);
     }
-    uv_close((uv_handle_t *)&look, NULL);
-    kit_settle_down(kit); /* lets the handle close before it goes out of scope */
-    kit_leave(kit);
+    close_handle(kit, (uv_handle_t *)&look);
+    kit_settle_down(kit);
+    kit_leave();
     kit_check_rules(kit);
     return met;
 }
@@ -129,13 +143,13 @@ static bool is_ready(void *arg)
 bool kit_wait_fd(struct weir_kit *kit, int fd, int events, unsigned timeout_ms)
 {
     struct fd_wait w = {.ready = false};
-    kit_enter(kit);
+    kit_enter();
     if (uv_poll_init(&kit->lane->loop, &w.poll, fd) || uv_poll_start(&w.poll, events, fd_ready))
         fail_msg("the kit cannot wait for a socket");
     weir_kit_wait(kit, is_ready, &w, timeout_ms);
-    uv_close((uv_handle_t *)&w.poll, NULL);
+    close_handle(kit, (uv_handle_t *)&w.poll);
     kit_settle_down(kit);
-    kit_leave(kit);
+    kit_leave();
     return w.ready;
 }
 

@@ -79,7 +79,8 @@ static void nothing(struct weir_task *task)
 static void *sleeper(void *arg)
 {
     (void)arg;
-    while (pause()) {}
+    while (pause()) {
+    }
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* talker.c - a sink that writes each event's value and a newline to a server, which answers each with one byte: '+' is
- * OK, any other REJECT. One event at a time. A lost connection settles what is under way as UNKNOWN and is made again. */
+ * OK, any other REJECT. One event at a time. A lost connection settles what is under way as UNKNOWN and is made again.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>

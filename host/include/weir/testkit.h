@@ -42,7 +42,7 @@
  *              - leaves at close: an event unsettled, a batch, a ticket, an armed timer, a watch, an open descriptor, a
  *                thread. (A plugin in state FAILED may leave events, batches and tickets.)
  *            Of descriptors and threads those count that appeared inside of a call into the kit, and they have three
- *            seconds to go. What a library keeps for the process: see WEIR_KIT_LIBRARY_KEEPS.
+ *            seconds to go; WEIR_KIT_LIBRARY_KEEPS and WEIR_KIT_NOT_ALONE say when they cannot be told apart.
  *
  * Threads: one; every call from the thread that opened the kit.
  */
@@ -56,10 +56,13 @@ extern "C" {
 
 struct weir_kit;
 enum {
-    WEIR_KIT_REAL_CLOCK = 1,   /* now() and timers follow the machine: for plugins that talk to real servers */
-    WEIR_KIT_LAST = 2,         /* a filter that is a sink, too, as the last stage: without a right side */
-    WEIR_KIT_LIBRARY_KEEPS = 4 /* the plugin's library keeps threads and descriptors for the whole process (gRPC does):
-                                  they are not counted; sockets and files are */
+    WEIR_KIT_REAL_CLOCK = 1, /* now() and timers follow the machine: for plugins that talk to real servers */
+    WEIR_KIT_LAST = 2,       /* a filter that is a sink, too, as the last stage: without a right side */
+    /* The plugin's library keeps threads and descriptors for the process from its first use on, as gRPC does: what is
+     * left at close is counted from the second open of this plugin in the process on. */
+    WEIR_KIT_LIBRARY_KEEPS = 4,
+    /* Threads of the test's own open descriptors or threads meanwhile, a server for instance: they are not counted. */
+    WEIR_KIT_NOT_ALONE = 8
 };
 
 /* Opens plugin `name` (found as the host finds it: WEIR_PLUGIN_PATH, or an absolute path) with the text that would
@@ -75,6 +78,7 @@ struct weir_kit_setup {
     unsigned flags;
     uint32_t lanes;      /* 0: one */
     uint64_t fail_alloc; /* as weir_kit_fail_alloc(), counted from init() on */
+    unsigned hold;       /* as weir_kit_hold(), of every lane */
 };
 /* Opens, or returns NULL and the error as a text (malloc'ed, the caller frees) when the conf, init(), share() or open()
  * refuses. Then everything that was open is closed again, and a rule that was broken on the way fails the test. */
@@ -196,8 +200,9 @@ void weir_kit_conn_close(struct weir_kit_conn *); /* closes and frees it */
 #define weir_kit_assert_settled(kit, number, status, outcome) \
     weir_kit_assert_settled_at(kit, number, status, outcome, __FILE__, __LINE__)
 #define weir_kit_assert_not_settled(kit, number) weir_kit_assert_not_settled_at(kit, number, __FILE__, __LINE__)
-#define weir_kit_assert_forwarded(kit) weir_kit_assert_forwarded_at(kit, __FILE__, __LINE__) /* takes and returns it \
-                                                                                              */
+#define weir_kit_assert_forwarded(kit)                                            \
+    weir_kit_assert_forwarded_at(kit, __FILE__, __LINE__) /* takes and returns it \
+                                                           */
 #define weir_kit_assert_nothing_forwarded(kit) weir_kit_assert_nothing_forwarded_at(kit, __FILE__, __LINE__)
 #define weir_kit_assert_state(kit, state) weir_kit_assert_state_at(kit, state, __FILE__, __LINE__)
 void weir_kit_assert_settled_at(struct weir_kit *, uint64_t number, enum weir_status, const char *outcome,

@@ -148,7 +148,7 @@ static void tls_asks_for_the_clients_certificate(void **state)
              "listen = \"%s\"\nmethods = { a = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
              "\"wallet.v1.AccountReply\" } }\ntls = { cert = \"%s\", key = \"%s\", ca = \"%s\" }",
              target, cert, key, cert);
-    struct weir_kit *kit = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK);
+    struct weir_kit *kit = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK | WEIR_KIT_LIBRARY_KEEPS);
     const struct weir_grpc_tls tls = {text(cert), text(key), text(cert)};
     struct weir_grpc_pems pems;
     struct weir_err err;

@@ -43,7 +43,7 @@ static int setup(void **state)
     snprintf(w->path, sizeof w->path, "/tmp/weir-grpc-%d.sock", (int)getpid());
     snprintf(conf, sizeof conf, CONF, w->path);
     snprintf(target, sizeof target, "unix:%s", w->path);
-    w->kit = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK);
+    w->kit = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK | WEIR_KIT_LIBRARY_KEEPS);
     caller_open(&w->caller, w->kit, target, NULL, NULL);
     w->n = open_request(w->request, "anna");
     *state = w;

@@ -134,7 +134,7 @@ static void addresses_come_and_go_without_an_error(void **state)
     }
     wallets_named = 1;
     snprintf(conf, sizeof conf, "target = \"wallets.test:%d\"\nresolve = \"5s\"", port);
-    w.client = weir_kit_open("wallet-client", conf);
+    w.client = weir_kit_open_with("wallet-client", conf, WEIR_KIT_NOT_ALONE);
     assert_true(wait_state(&w, WEIR_READY));
     uint64_t number = push_bet(&w, "b1", "anna");
     struct weir_event *in_flight = wallet_event(&w, 0);

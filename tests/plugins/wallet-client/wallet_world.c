@@ -23,7 +23,7 @@ void wallet_start(struct world *w, unsigned i)
 {
     char conf[2048];
     snprintf(conf, sizeof conf, WALLET_CONF, w->address[i]);
-    w->wallet[i] = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK);
+    w->wallet[i] = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK | WEIR_KIT_NOT_ALONE);
 }
 
 void wallet_stop(struct world *w, unsigned i)
@@ -43,7 +43,7 @@ void world_open(struct world *w, unsigned n_wallets, const char *more_conf)
         strcat(strcat(target, i ? "," : ""), w->address[i]);
     }
     snprintf(conf, sizeof conf, "target = \"%s\"\n%s", n_wallets ? target : w->address[0], more_conf ? more_conf : "");
-    w->client = weir_kit_open("wallet-client", conf);
+    w->client = weir_kit_open_with("wallet-client", conf, WEIR_KIT_NOT_ALONE);
     if (n_wallets) assert_true(wait_state(w, WEIR_READY));
 }
 
