@@ -57,7 +57,10 @@ void weir_conf_free(struct weir_conf *);
 
 /* `weir describe NAME`: options, outcomes, metrics, roles of one plugin, for people. */
 void weir_describe(const struct weir_plugin *, FILE *);
-/* Markdown reference of the host's own conf keys, and of a plugin's options. */
+/* Markdown reference of the host's own conf keys, and of a plugin's options, outcomes and metrics. */
 void weir_describe_host_keys(FILE *);
 void weir_describe_markdown(const struct weir_plugin *, FILE *);
+/* The same for programs: one JSON object. Bounds are in the member's unit: bytes, nanoseconds, entries. */
+void weir_describe_host_keys_json(FILE *);
+void weir_describe_json(const struct weir_plugin *, FILE *);
 #endif

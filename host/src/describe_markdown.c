@@ -57,11 +57,13 @@ void weir_describe_host_keys(FILE *out)
 
 static void print_metrics(const struct weir_plugin *plugin, FILE *out)
 {
+    static const char *const types[] = {"counter", "gauge", "histogram"};
     char name[WEIR_PHRASE];
     if (!plugin->metrics || !plugin->metrics->name) return;
-    fputs("\n| metric | labels | meaning |\n|---|---|---|\n", out);
+    fputs("\n| metric | type | labels | meaning |\n|---|---|---|---|\n", out);
     for (const struct weir_metric *m = plugin->metrics; m->name; m++) {
-        fprintf(out, "| `%s` | ", weir_phrase_metric(plugin, m, name));
+        fprintf(out, "| `%s` | %s | ", weir_phrase_metric(plugin, m, name),
+                (unsigned)m->type < 3 ? types[m->type] : "?");
         for (const char *const *label = m->labels; label && *label; label++)
             fprintf(out, "%s%s", label == m->labels ? "" : ", ", *label);
         fputs(" | ", out);

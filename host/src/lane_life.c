@@ -148,8 +148,7 @@ void lane_close(struct lane *lane)
     drop_queue(lane);
     for (uint32_t i = 0; i < lane->n_stages; i++) report_leaks(&lane->stages[i]);
     uv_walk(&lane->loop, close_handle, NULL);
-    uv_run(&lane->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&lane->loop);
+    while (uv_loop_close(&lane->loop) == UV_EBUSY) uv_run(&lane->loop, UV_RUN_DEFAULT);
     for (uint32_t i = 0; i < lane->n_stages; i++) {
         stage_series_close(&lane->stages[i]);
         free(lane->stages[i].ctx.self);

@@ -21,7 +21,7 @@ static const char help[] =
     "  weir graph [--dot|--mermaid] CONF...\n"
     "                                draw how the confs hang together\n"
     "  weir plugins                  list the plugins and where they were found\n"
-    "  weir describe [--markdown] [NAME]\n"
+    "  weir describe [--markdown|--json] [NAME]\n"
     "                                options, outcomes and metrics of a plugin; without NAME: the conf's own keys\n"
     "  weir new source|filter|sink NAME [--dir FOLDER]\n"
     "                                write the beginning of a plugin: its code, test, build and a conf that runs it\n"
@@ -37,7 +37,7 @@ static const char help[] =
 
 struct args {
     const char *env_file, *dir;
-    bool strict, dot, mermaid, markdown;
+    bool strict, dot, mermaid, markdown, json;
     const char **names;
     size_t n_names;
 };
@@ -61,6 +61,8 @@ static int parse(int argc, char **argv, struct args *a)
             a->mermaid = true;
         else if (!strcmp(argv[i], "--markdown"))
             a->markdown = true;
+        else if (!strcmp(argv[i], "--json"))
+            a->json = true;
         else if (!strcmp(argv[i], "--env-file") && i + 1 < argc)
             a->env_file = argv[++i];
         else if (!strcmp(argv[i], "--dir") && i + 1 < argc)
@@ -146,7 +148,10 @@ static int command_plugins(void)
 static int command_describe(const struct args *a)
 {
     if (!a->n_names) {
-        weir_describe_host_keys(stdout);
+        if (a->json)
+            weir_describe_host_keys_json(stdout);
+        else
+            weir_describe_host_keys(stdout);
         return WEIR_EXIT_OK;
     }
     struct weir_loader *loader = weir_loader_new();
@@ -155,6 +160,8 @@ static int command_describe(const struct args *a)
     const struct weir_loaded *l = weir_loader_get(loader, a->names[0], msg, sizeof msg);
     if (!l)
         fprintf(stderr, "weir: %s\n", msg);
+    else if (a->json)
+        weir_describe_json(l->plugin, stdout);
     else if (a->markdown)
         weir_describe_markdown(l->plugin, stdout);
     else

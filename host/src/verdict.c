@@ -242,9 +242,11 @@ static void refuse_late_refusals(const struct judged *j, struct weir_errors *err
     int effect = NONE;
     for (int k = 0; k < (int)j->p->n; k++) {
         if (effect != NONE && has(j, k, WEIR_MAY_REFUSE)) {
+            const struct weir_conf_stage *at = j->p->stages[effect].conf;
             snprintf(text, sizeof(text),
-                     "may refuse an event after `%s` has had an effect that a refusal cannot undo; move it before `%s`",
-                     name(j, effect), name(j, effect));
+                     "may refuse an event after `%s` (%.200s:%d) has had an effect that a refusal cannot undo; move it "
+                     "before `%s`",
+                     name(j, effect), at->file, at->line, name(j, effect));
             add_error(j, k, errs, text);
         }
         if (effect == NONE && has(j, k, WEIR_EFFECT)) effect = k;

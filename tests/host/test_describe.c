@@ -32,6 +32,15 @@ static void describes_a_plugin(void **state)
         "  too-many             more than `count`\n",
         "  weir_kinds_seen_total (counter; by mode)\n      events seen\n",
     };
+    static const char *const members[] = {
+        "{\"name\":\"kinds\",\"version\":\"1.2.3\",",
+        ",\"roles\":[\"filter\"],\"options\":[{",
+        "{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"5ms\",\"min\":1000000,\"max\":2000000000,",
+        "{\"name\":\"password\",\"type\":\"string\",\"default\":null,\"required\":false,\"secret\":true,",
+        "\"choices\":[\"slow\",\"fast\"]",
+        "{\"name\":\"weir_kinds_seen_total\",\"type\":\"counter\",\"labels\":[\"mode\"],\"doc\":\"events seen\"}",
+        "{\"name\":\"too-many\",\"doc\":\"more than `count`\"}",
+    };
     char msg[512];
     struct weir_loader *loader = weir_loader_new();
     assert_non_null(loader);
@@ -45,9 +54,30 @@ static void describes_a_plugin(void **state)
     free(text);
     text = described(weir_describe_markdown, plugin);
     assert_non_null(strstr(text, "\n| `routes.NAME.timeout` | a duration | 1ms to 2s | \"1s\" | how long"));
-    assert_non_null(strstr(text, "\n| `weir_kinds_seen_total` | mode | events seen |\n"));
+    assert_non_null(strstr(text, "\n| `weir_kinds_seen_total` | counter | mode | events seen |\n"));
+    free(text);
+    text = described(weir_describe_json, plugin);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (!strstr(text, members[i])) fail_msg("%s\nlacks: %s", text, members[i]);
     free(text);
     weir_loader_free(loader);
+}
+
+/* What people may write into a doc stays one JSON text. */
+static void json_takes_any_words(void **state)
+{
+    (void)state;
+    static const struct weir_opt options[] = {
+        {.name = "quote", .type = WEIR_STRING, .def = "a\"b\\", .doc = "tab\tand\nline"}, WEIR_OPT_END};
+    static const struct weir_plugin plugin = {
+        .name = "odd", .version = "1", .doc = "caf\xc3\xa9 \xff", .roles = WEIR_SINK, .opts = options};
+    char *text = described(weir_describe_json, &plugin);
+    assert_string_equal(text,
+                        "{\"name\":\"odd\",\"version\":\"1\",\"doc\":\"caf\xc3\xa9 \\ufffd\",\"roles\":[\"sink\"],"
+                        "\"options\":[{\"name\":\"quote\",\"type\":\"string\",\"default\":\"a\\\"b\\\\\","
+                        "\"required\":false,\"secret\":false,\"deprecated\":false,"
+                        "\"doc\":\"tab\\tand\\nline\"}],\"outcomes\":[],\"metrics\":[]}\n");
+    free(text);
 }
 
 /* conf/README.md holds the reference of the host's keys as weir itself writes it. */
@@ -73,6 +103,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(describes_a_plugin),
+        cmocka_unit_test(json_takes_any_words),
         cmocka_unit_test(readme_is_fresh),
     };
     setenv("WEIR_PLUGIN_PATH", WEIR_BUILD_DIR "/plugins-test", 1);

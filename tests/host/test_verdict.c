@@ -250,7 +250,7 @@ static void refusal_after_an_effect(void **state)
     relay(&publishing);
     verdict(false);
     assert_string_equal(errors_said,
-                        "t.conf:103: limit: may refuse an event after `ask` has had an effect that a refusal "
+                        "t.conf:103: limit: may refuse an event after `ask` (t.conf:102) has had an effect that a refusal "
                         "cannot undo; move it before `ask`\n");
 }
 

@@ -28,12 +28,13 @@ static void push(struct weir_ctx *ctx, struct weir_batch *batch)
         return;
     }
     WEIR_EACH (ev, batch) {
-        struct weir_ticket *own = ctx->host->ticket_new(ctx, self, 1);
-        struct weir_ticket *theirs = ev->ticket;
-        struct weir_event *moved = own ? ctx->host->move(ctx, out, batch, ev) : NULL;
-        if (!moved) continue;
-        ev->ticket = theirs;
-        weir_refuse(ctx, ev, TAKEN);
+        struct weir_event *moved = ctx->host->move(ctx, out, batch, ev);
+        struct weir_ticket *own = moved ? ctx->host->ticket_new(ctx, self, 1) : NULL;
+        if (!own) {
+            weir_settle(ctx, moved ? moved : ev, WEIR_RETRY, "out of memory");
+            continue;
+        }
+        weir_refuse(ctx, moved, TAKEN);
         moved->ticket = own;
         self->unconfirmed++;
     }
