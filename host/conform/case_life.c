@@ -80,6 +80,7 @@ void case_settles(const struct conform *c)
     for (unsigned i = 0; i < 5; i++) {
         life_push(&l, A_FEW);
         if (i % 2) life_settle(&l, WEIR_OK);
+        if (i % 2) expect_settled(&l);
     }
     expect_settled(&l);
     life_close(&l);

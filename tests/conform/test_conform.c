@@ -19,7 +19,10 @@ struct fault {
 };
 
 static const struct fault faults[] = {
-    {"faulty-leaks-event", "settles", {"never settled", "neither settled nor", "left behind", "not settled"}, {NULL}},
+    {"faulty-leaks-event",
+     "settles",
+     {"WEIR_DRAINED", "neither settled nor", "not drained in time", "never settled"},
+     {NULL}},
     {"faulty-settles-twice", "settles", {"settled, answered or forwarded before", "released before"}, {NULL}},
     {"faulty-touches-released", "settles", {"released", "use-after", "in push"}, {NULL}},
     {"faulty-blocks", "blocking", {"ms in push"}, {NULL}},
