@@ -154,7 +154,9 @@ void life_close(struct life *l)
         if (!waits && !waits_for_a_server(l))
             conform_fail("drain: it did not say WEIR_DRAINED within %llu ms; it holds %u batches, %u tickets, %u works",
                          (unsigned long long)l->conform->patience_ms, s->batches, s->tickets, s->works);
-        s->lane->phase = LANE_CLOSING; /* as the host does when the drain has timed out */
+        s->lane->timed_out = true; /* as the host does then: what it holds is given up with it */
+        s->state = WEIR_FAILED;
+        s->lane->phase = LANE_CLOSING;
     }
     if (l->alloc_failed) *l->alloc_failed = weir_kit_alloc_failed(l->kit);
     weir_kit_close(l->kit);

@@ -27,7 +27,7 @@ bool life_until(struct life *, bool (*cond)(struct life *), uint64_t ms);
 bool life_all_settled(struct life *);
 /* Work for every kind of plugin: pushes n events, or waits for a source to emit some. */
 void life_work(struct life *, uint32_t n);
-/* Drains and closes it with every check of the kit. A plugin that waits for a server may hold what it has until close()
- * gives it back; any other has to say DRAINED in time. */
+/* Drains and closes it with every check of the kit. A plugin that waits for a server may hold what it has, as
+ * until a drain_timeout; any other has to say DRAINED in time. */
 void life_close(struct life *);
 #endif
