@@ -272,7 +272,10 @@ void lane_on_wake(uv_async_t *wake)
     for (uint32_t i = 0; i < lane->n_stages; i++) take_posts(&lane->stages[i]);
     if (atomic_load(&lane->stop)) lane_start_drain(lane);
     lane_leave(lane);
-    if (!lane->fake_clock && next_due(lane) <= lane->now) lane_fire_timers(lane);
+    if (!lane->fake_clock && next_due(lane) <= lane->now)
+        lane_fire_timers(lane);
+    else if (!uv_is_active((uv_handle_t *)&lane->tick))
+        lane_rearm(lane); /* what was due, and woke us, has been stopped since: the next one is still to come */
 }
 
 void lane_fire_timers(struct lane *lane)

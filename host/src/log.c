@@ -26,6 +26,7 @@ struct line {
 
 static _Atomic int level_now = WEIR_INFO;
 static atomic_bool as_json;
+static _Atomic int log_fd = STDERR_FILENO;
 static struct {
     pthread_mutex_t lock;
     struct key keys[KEYS];
@@ -36,6 +37,11 @@ void weir_log_setup(enum weir_level level, bool json)
 {
     atomic_store(&level_now, (int)level);
     atomic_store(&as_json, json);
+}
+
+void weir_log_to(int fd)
+{
+    atomic_store(&log_fd, fd);
 }
 
 enum weir_level weir_log_level(void)
@@ -145,11 +151,11 @@ static bool may_say(uint64_t hash, uint64_t second, uint32_t *suppressed)
 /* A pipe that polls writable has room for PIPE_BUF bytes, and a line is not longer than that. */
 static void send_line(const struct line *l)
 {
-    struct pollfd p = {STDERR_FILENO, POLLOUT, 0};
+    struct pollfd p = {atomic_load(&log_fd), POLLOUT, 0};
     ssize_t rc = -1;
     if (poll(&p, 1, 0) == 1) {
         do {
-            rc = write(STDERR_FILENO, l->text, l->n);
+            rc = write(p.fd, l->text, l->n);
         } while (rc < 0 && errno == EINTR);
     }
     if (rc < 0)

@@ -7,6 +7,7 @@
 #include "run.h"
 #include "verdict.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,9 @@ static const char help[] =
     "                                options, outcomes and metrics of a plugin; without NAME: the conf's own keys\n"
     "  weir new source|filter|sink NAME [--dir FOLDER]\n"
     "                                write the beginning of a plugin: its code, test, build and a conf that runs it\n"
-    "  weir NAME ...                 runs the executable weir-NAME\n"
+    "  weir test-plugin PLUGIN [CONF]\n"
+    "                                does a plugin keep the rules? --help has its options\n"
+    "  weir NAME ...                 runs the executable weir-NAME, from this one's folder or the PATH\n"
     "\n"
     "  --env-file FILE               with run, check, graph: NAME=value lines that go before the environment\n"
     "  --version, --help\n"
@@ -177,13 +180,26 @@ static int command_new(const struct args *a, const char *weir)
     return print_errors(&errs);
 }
 
+/* "/usr/bin/" of this executable, in a buffer of PATH_MAX; "" when unknown. */
+static const char *own_folder(char *path)
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[n > 0 ? n : 0] = 0;
+    if (n > 0) strrchr(path, '/')[1] = 0;
+    return path;
+}
+
 static int external(char **argv)
 {
-    char name[128];
+    char name[128], folder[PATH_MAX], beside[PATH_MAX + sizeof name];
     if ((size_t)snprintf(name, sizeof name, "weir-%s", argv[1]) < sizeof name && argv[1][0] != '-') {
+        snprintf(beside, sizeof beside, "%s%s", own_folder(folder), name);
+        if (strchr(beside, '/')) execv(beside, argv + 1);
         execvp(name, argv + 1);
         if (errno != ENOENT) return usage(strerror(errno), name);
     }
+    if (!strcmp(argv[1], "test-plugin"))
+        return usage("test-plugin was not built with this weir: install libcmocka-dev, and build it again", "");
     return usage("unknown command ", argv[1]);
 }
 
