@@ -35,6 +35,13 @@ extern const struct weir_plugin kit_left, kit_right; /* ends.c */
 void kit_send_pushed(struct weir_kit *);
 void kit_settle_rest(struct weir_kit *); /* what came out and the test did not care about: OK */
 
-/* text.c: "field: value; field: value" into wire bytes (malloc'ed). NULL: *why says what is wrong. */
+/* text.c: appends one scalar field to bytes that have room for its text and 32 more. False: the text is no such value. */
+struct kit_wire {
+    uint8_t *p;
+    size_t n;
+};
+void kit_put_varint(struct kit_wire *, uint64_t);
+bool kit_put_scalar(struct kit_wire *, const ProtobufCFieldDescriptor *, const char *text);
+/* "field: value; field: value" into wire bytes (malloc'ed). NULL: *why says what is wrong. */
 uint8_t *kit_encode(const struct weir_schema *, const char *fields, size_t *n, char *why, size_t why_size);
 #endif
