@@ -157,7 +157,8 @@ const struct weir_opt test_options[] = {
     TEST(pipelines, "pipelines", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
          .doc = "which pipelines run; all of the confs when not given"),
     TEST(fakes, "fakes", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
-         .doc = "stages that fakes take the place of; the first and the last of each pipeline when not given"),
+         .doc = "stages that fakes take the place of; the first and the last of each pipeline when not given, none "
+                "when empty"),
     TEST(loose, "loose", WEIR_BOOL, .def = "false", .doc = "true: what is not expected is no failure"),
     TEST(steps, "steps", WEIR_LIST,
          .doc = "a list of groups ( { ... }, { ... } ); the keys of a group are done in the order written. Without "

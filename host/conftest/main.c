@@ -122,6 +122,7 @@ static void run_steps(struct rig *rig, struct test *t, struct session *s, FILE *
     if (rig_open(rig, t, out, s->prints)) {
         for (size_t i = 0; i < t->n_steps && !rig->failed; i++) step_run(rig, &t->steps[i]);
         if (!rig->failed) expect_nothing_else(rig);
+        if (rig->failed) show_rest(rig);
     }
     rig_close(rig);
 }

@@ -130,7 +130,7 @@ int plan_fakes(struct test *t, struct weir_arena *arena, const struct plan_error
         else
             rc = -1;
     }
-    for (uint32_t k = 0; !t->keys.fakes.n && k < t->conf->n_pipelines; k++) {
+    for (uint32_t k = 0; !t->names_fakes && k < t->conf->n_pipelines; k++) {
         const struct weir_conf_pipeline *p = &t->conf->pipelines[k];
         if (!t->runs[k]) continue;
         add_fake(t, p, 0);

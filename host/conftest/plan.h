@@ -36,7 +36,8 @@ struct test {
     struct weir_errors conf_errors;
     struct fake *fakes;
     size_t n_fakes;
-    bool *runs; /* by pipeline of the conf */
+    bool names_fakes; /* `fakes` was given */
+    bool *runs;       /* by pipeline of the conf */
     struct step *steps;
     size_t n_steps;
 };

@@ -267,6 +267,7 @@ static void read_test(struct reading *r, const config_setting_t *group)
     snprintf(label, sizeof label, "%s", r->path);
     struct weir_options o = options(r, label, skip);
     if (weir_options_fill(&o, test_options, group, t->at, &t->keys)) return;
+    t->names_fakes = config_setting_get_member((config_setting_t *)group, "fakes") != NULL;
     load_conf(r);
     /* a conf that is refused is what this test will report */
     if (!t->conf || t->conf_errors.n || plan_fakes(t, &r->file->arena, &e)) return;

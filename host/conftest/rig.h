@@ -93,4 +93,5 @@ void expect_metrics(struct rig *, const struct step *);
 void expect_prints(struct rig *, const struct step *);
 /* What came and was never expected. */
 void expect_nothing_else(struct rig *);
+void show_rest(struct rig *);
 #endif
