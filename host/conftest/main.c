@@ -16,10 +16,11 @@ enum { EXIT_OK, EXIT_TEST_FAILED, EXIT_USAGE };
 static const char help[] =
     "weir test: runs pipelines of confs without their servers, and compares what comes out\n"
     "\n"
-    "  weir test [--only TEST] [--list] FILE...\n"
+    "  weir test [--only TEST] [--list] [--logs] FILE...\n"
     "\n"
     "  --only TEST    only the test of this name; may be given several times\n"
     "  --list         print the tests instead of running them\n"
+    "  --logs         write the log lines of plugins and host to stderr\n"
     "  --markdown     print the reference of what a test file may say\n"
     "\n"
     "Plugins are looked for in plugin_path of the confs, WEIR_PLUGIN_PATH, and the install folder.\n"
@@ -28,7 +29,7 @@ static const char help[] =
 struct args {
     const char **files, **only;
     size_t n_files, n_only;
-    bool list;
+    bool list, logs;
 };
 struct session {
     struct args args;
@@ -199,7 +200,8 @@ static int run_files(struct session *s)
     int code = EXIT_OK;
     snprintf(s->dir, sizeof s->dir, "%.40s/weir-test-XXXXXX", tmp && *tmp == '/' && strlen(tmp) <= 40 ? tmp : "/tmp");
     if (take_stdout(s) || !mkdtemp(s->dir)) return usage("cannot make a folder or a file for the tests in ", s->dir);
-    weir_log_setup(WEIR_ERROR, false);
+    weir_log_setup(WEIR_INFO, false);
+    if (!s->args.logs) weir_log_off();
     for (size_t i = 0; i < s->args.n_files; i++)
         if (run_file(s, s->args.files[i])) code = EXIT_USAGE;
     rmdir(s->dir);
@@ -217,6 +219,8 @@ static int parse(int argc, char **argv, struct args *a)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--list"))
             a->list = true;
+        else if (!strcmp(argv[i], "--logs"))
+            a->logs = true;
         else if (!strcmp(argv[i], "--only") && i + 1 < argc)
             a->only[a->n_only++] = argv[++i];
         else if (argv[i][0] == '-')

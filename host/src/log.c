@@ -25,6 +25,7 @@ struct line {
 };
 
 static _Atomic int level_now = WEIR_INFO;
+static atomic_bool off;
 static atomic_bool as_json;
 static struct {
     pthread_mutex_t lock;
@@ -36,6 +37,11 @@ void weir_log_setup(enum weir_level level, bool json)
 {
     atomic_store(&level_now, (int)level);
     atomic_store(&as_json, json);
+}
+
+void weir_log_off(void)
+{
+    atomic_store(&off, true);
 }
 
 enum weir_level weir_log_level(void)
@@ -174,7 +180,7 @@ static void head(struct line *l, enum weir_level level, uint64_t wall_ns, const 
 
 void weir_logv(enum weir_level level, const char *pipeline, const char *stage, int lane, const char *fmt, va_list ap)
 {
-    if (level > weir_log_level()) return;
+    if (level > weir_log_level() || atomic_load(&off)) return;
     int saved = errno; /* fmt may hold %m, and callers look at errno afterwards */
     char msg[LINE_MAX_BYTES];
     errno = saved;
