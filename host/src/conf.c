@@ -121,6 +121,11 @@ struct weir_conf *weir_conf_load(const struct weir_conf_source *src, struct weir
             return NULL;
         }
     priv->vars.arena = &priv->arena;
+    priv->vars.closed = src->env != NULL;
+    if (src->env && weir_vars_give(&priv->vars, src->env)) {
+        weir_conf_free(conf);
+        return NULL;
+    }
     struct weir_conf_loading l = {.conf = conf, .arena = &priv->arena, .errs = errs, .vars = &priv->vars};
     if (!src->env_file || weir_vars_read(&priv->vars, src->env_file, errs) == 0) load_all(&l, src);
     return conf;

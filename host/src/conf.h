@@ -46,8 +46,9 @@ struct weir_conf_source {     /* where the text comes from */
     const char *text; /* or instead: a text, with text_name for error messages */
     const char *text_name;
     const struct weir_plugin *const
-        *builtins;        /* plugins that need no file (the test kit's ends), ends with NULL; or NULL */
-    const char *env_file; /* NULL, or NAME=value lines that go before the environment */
+        *builtins;          /* plugins that need no file (the test kit's ends), ends with NULL; or NULL */
+    const char *env_file;   /* NULL, or NAME=value lines that go before the environment */
+    const char *const *env; /* NULL, or "NAME=value"..., NULL, that take the place of the environment */
 };
 
 /* Parses, loads the plugins named, fills and checks every option and calls each plugin's check(). Collects all errors.

@@ -49,10 +49,24 @@ static const char *look_up(const struct weir_vars *vars, const char *name, size_
     char copy[256];
     for (const struct weir_var *v = vars->file; v; v = v->next)
         if (strlen(v->name) == n && memcmp(v->name, name, n) == 0) return v->value;
-    if (n >= sizeof copy) return NULL;
+    if (vars->closed || n >= sizeof copy) return NULL;
     memcpy(copy, name, n);
     copy[n] = '\0';
     return getenv(copy);
+}
+
+int weir_vars_give(struct weir_vars *vars, const char *const *env)
+{
+    for (; *env; env++) {
+        struct weir_var *v = weir_arena_alloc(vars->arena, sizeof *v);
+        size_t n = strcspn(*env, "=");
+        char *copy = weir_arena_copy(vars->arena, *env, strlen(*env));
+        if (!v || !copy) return -1;
+        copy[n] = '\0';
+        *v = (struct weir_var){vars->file, copy, (*env)[n] ? copy + n + 1 : "", 0};
+        vars->file = v;
+    }
+    return 0;
 }
 
 int weir_vars_hide(struct weir_vars *vars, const char *text, size_t n)

@@ -11,7 +11,8 @@ struct weir_vars {
         struct weir_var *next;
         const char *name, *value;
         int line;
-    } * file; /* of the env file; they go before the environment */
+    } * file;    /* of the env file; they go before the environment */
+    bool closed; /* the environment is not looked at */
     struct weir_secret {
         struct weir_secret *next;
         const char *text;
@@ -25,6 +26,8 @@ struct weir_expanded {
     bool secret; /* some of it came from ${file:} */
 };
 
+/* "NAME=value"..., NULL; these go before the environment, later ones before earlier. -1: no memory. */
+int weir_vars_give(struct weir_vars *, const char *const *env);
 /* Reads NAME=value lines; -1 when errors were added. Messages never show a value. */
 int weir_vars_read(struct weir_vars *, const char *path, struct weir_errors *);
 /* `base` is the conf file that holds the string: ${file:} is relative to it. -1 with msg. */

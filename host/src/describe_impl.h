@@ -13,6 +13,8 @@ const char *weir_phrase_bounds(const struct weir_opt *, char buf[WEIR_PHRASE]);
 const char *weir_phrase_default(const struct weir_opt *, char buf[WEIR_PHRASE]);
 /* The options below this one, or NULL when it has none that need saying. */
 const struct weir_opt *weir_phrase_sub(const struct weir_opt *);
+/* One Markdown table: a row an option, nested ones by their path; `what` heads the first column. */
+void weir_describe_table(const struct weir_opt *, const char *what, FILE *);
 /* weir_<plugin>_<name> with _ for what Prometheus does not take. Returns buf. */
 const char *weir_phrase_metric(const struct weir_plugin *, const struct weir_metric *, char buf[WEIR_PHRASE]);
 #endif

@@ -44,7 +44,7 @@ static void print_rows(const struct weir_opt *opts, const char *above, FILE *out
     }
 }
 
-static void print_table(const struct weir_opt *opts, const char *what, FILE *out)
+void weir_describe_table(const struct weir_opt *opts, const char *what, FILE *out)
 {
     fprintf(out, "| %s | takes | bounds | default | meaning |\n|---|---|---|---|---|\n", what);
     print_rows(opts, "", out);
@@ -52,7 +52,7 @@ static void print_table(const struct weir_opt *opts, const char *what, FILE *out
 
 void weir_describe_host_keys(FILE *out)
 {
-    print_table(weir_host_options, "key", out);
+    weir_describe_table(weir_host_options, "key", out);
 }
 
 static void print_metrics(const struct weir_plugin *plugin, FILE *out)
@@ -75,7 +75,7 @@ static void print_metrics(const struct weir_plugin *plugin, FILE *out)
 void weir_describe_markdown(const struct weir_plugin *plugin, FILE *out)
 {
     fprintf(out, "### %s\n\n%s\n\n", plugin->name, plugin->doc ? plugin->doc : "");
-    if (plugin->opts && plugin->opts->name) print_table(plugin->opts, "option", out);
+    if (plugin->opts && plugin->opts->name) weir_describe_table(plugin->opts, "option", out);
     for (const struct weir_outcome *o = plugin->outcomes; o && o->name; o++) {
         if (o == plugin->outcomes && o[1].name) fputs("\n| outcome | meaning |\n|---|---|\n", out);
         if (!*o->name) continue;

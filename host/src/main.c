@@ -25,6 +25,7 @@ static const char help[] =
     "                                options, outcomes and metrics of a plugin; without NAME: the conf's own keys\n"
     "  weir new source|filter|sink NAME [--dir FOLDER]\n"
     "                                write the beginning of a plugin: its code, test, build and a conf that runs it\n"
+    "  weir test FILE...             run the pipelines of a conf without their servers, as test files say; --help\n"
     "  weir test-plugin PLUGIN [CONF]\n"
     "                                does a plugin keep the rules? --help has its options\n"
     "  weir NAME ...                 runs the executable weir-NAME, from this one's folder or the PATH\n"

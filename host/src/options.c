@@ -107,6 +107,8 @@ void weir_fill_one(struct weir_cursor *c, const struct weir_opt *opt, const conf
     if (setting && !from_default) c->where = weir_doc_place(setting);
     if (opt->type == WEIR_GROUP && setting && config_setting_type(setting) != CONFIG_TYPE_GROUP)
         weir_cursor_error(c, "expected a group { ... }");
+    else if (opt->type == WEIR_GROUP && !opt->sub)
+        *(const config_setting_t **)(void *)member = setting;
     else if (opt->type == WEIR_GROUP)
         weir_fill_group(c, opt->sub, setting, NULL, member, setting || (opt->flags & WEIR_REQUIRED));
     else if (setting)

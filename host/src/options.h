@@ -16,7 +16,8 @@ struct weir_options {
 };
 
 /* Fills cfg (zeroed, laid out by opts) from the group, defaults included. group NULL: defaults alone; `where` is then
- * the place of what is required but not given. -1 when errors were added. */
+ * the place of what is required but not given. -1 when errors were added. In tables of the host alone a GROUP without
+ * `sub` is kept as it was written: its member is a const config_setting_t *, NULL when not given. */
 int weir_options_fill(const struct weir_options *, const struct weir_opt *opts, const config_setting_t *group,
                       struct weir_place where, void *cfg);
 /* Errors in the table itself: sizes, offsets, defaults, bounds. -1 when errors were added. */

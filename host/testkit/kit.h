@@ -131,6 +131,13 @@ void kit_settle_down(struct weir_kit *); /* runs the lane's loop until nothing i
 /* Runs the loop until fd is ready for `events` (of libuv) or the time is over. */
 bool kit_wait_fd(struct weir_kit *, int fd, int events, unsigned timeout_ms);
 
-/* text.c: "field: value; field: value" into wire bytes (malloc'ed). NULL: *why says what is wrong. */
+/* text.c: appends one scalar field to bytes that have room for its text and 32 more. False: the text is no such value. */
+struct kit_wire {
+    uint8_t *p;
+    size_t n;
+};
+void kit_put_varint(struct kit_wire *, uint64_t);
+bool kit_put_scalar(struct kit_wire *, const ProtobufCFieldDescriptor *, const char *text);
+/* "field: value; field: value" into wire bytes (malloc'ed). NULL: *why says what is wrong. */
 uint8_t *kit_encode(const struct weir_schema *, const char *fields, size_t *n, char *why, size_t why_size);
 #endif

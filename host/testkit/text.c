@@ -6,26 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct out {
-    uint8_t *p;
-    size_t n;
-};
-
-static void put_varint(struct out *o, uint64_t v)
+void kit_put_varint(struct kit_wire *o, uint64_t v)
 {
     do {
         o->p[o->n++] = (uint8_t)((v & 0x7f) | (v > 0x7f ? 0x80 : 0));
     } while (v >>= 7);
 }
 
-static void put_fixed(struct out *o, uint64_t v, int bytes)
+static void put_fixed(struct kit_wire *o, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++) o->p[o->n++] = (uint8_t)(v >> (8 * i));
 }
 
-static void put_tag(struct out *o, const ProtobufCFieldDescriptor *f, unsigned wire_type)
+static void put_tag(struct kit_wire *o, const ProtobufCFieldDescriptor *f, unsigned wire_type)
 {
-    put_varint(o, ((uint64_t)f->id << 3) | wire_type);
+    kit_put_varint(o, ((uint64_t)f->id << 3) | wire_type);
 }
 
 static uint64_t zigzag(int64_t v)
@@ -33,16 +28,16 @@ static uint64_t zigzag(int64_t v)
     return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
 }
 
-static bool put_enum(struct out *o, const ProtobufCFieldDescriptor *f, const char *text)
+static bool put_enum(struct kit_wire *o, const ProtobufCFieldDescriptor *f, const char *text)
 {
     const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value_by_name(f->descriptor, text);
     if (!v) return false;
     put_tag(o, f, 0);
-    put_varint(o, (uint64_t)(int64_t)v->value);
+    kit_put_varint(o, (uint64_t)(int64_t)v->value);
     return true;
 }
 
-static bool put_value(struct out *o, const ProtobufCFieldDescriptor *f, const char *text)
+bool kit_put_scalar(struct kit_wire *o, const ProtobufCFieldDescriptor *f, const char *text)
 {
     char *end = NULL;
     errno = 0;
@@ -58,13 +53,13 @@ static bool put_value(struct out *o, const ProtobufCFieldDescriptor *f, const ch
     case PROTOBUF_C_TYPE_STRING:
     case PROTOBUF_C_TYPE_BYTES:
         put_tag(o, f, 2);
-        put_varint(o, strlen(text));
+        kit_put_varint(o, strlen(text));
         memcpy(o->p + o->n, text, strlen(text));
         o->n += strlen(text);
         return true;
     case PROTOBUF_C_TYPE_BOOL:
         put_tag(o, f, 0);
-        put_varint(o, !strcmp(text, "true"));
+        kit_put_varint(o, !strcmp(text, "true"));
         return !strcmp(text, "true") || !strcmp(text, "false");
     case PROTOBUF_C_TYPE_ENUM: return put_enum(o, f, text);
     case PROTOBUF_C_TYPE_DOUBLE:
@@ -80,7 +75,7 @@ static bool put_value(struct out *o, const ProtobufCFieldDescriptor *f, const ch
     case PROTOBUF_C_TYPE_SINT32:
     case PROTOBUF_C_TYPE_SINT64:
         put_tag(o, f, 0);
-        put_varint(o, zigzag(strtoll(text, &end, 10)));
+        kit_put_varint(o, zigzag(strtoll(text, &end, 10)));
         break;
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_SFIXED64:
@@ -95,7 +90,7 @@ static bool put_value(struct out *o, const ProtobufCFieldDescriptor *f, const ch
     case PROTOBUF_C_TYPE_MESSAGE: return false;
     default:
         put_tag(o, f, 0);
-        put_varint(o, *text == '-' ? (uint64_t)strtoll(text, &end, 10) : strtoull(text, &end, 10));
+        kit_put_varint(o, *text == '-' ? (uint64_t)strtoll(text, &end, 10) : strtoull(text, &end, 10));
     }
     return end && end != text && !*end && !errno;
 }
@@ -111,7 +106,7 @@ static char *trim(char *s)
 uint8_t *kit_encode(const struct weir_schema *schema, const char *fields, size_t *n, char *why, size_t why_size)
 {
     char *copy = strdup(fields), *rest = copy, *part;
-    struct out o = {malloc(strlen(fields) * 2 + 64), 0};
+    struct kit_wire o = {malloc(strlen(fields) * 2 + 64), 0};
     bool ok = copy && o.p;
     snprintf(why, why_size, "out of memory");
     while (ok && (part = strsep(&rest, ";\n"))) {
@@ -122,7 +117,7 @@ uint8_t *kit_encode(const struct weir_schema *schema, const char *fields, size_t
         const ProtobufCFieldDescriptor *f =
             protobuf_c_message_descriptor_get_field_by_name(schema->descriptor, trim(part));
         snprintf(why, why_size, "\"%s\" of %s: expected \"scalar_field: value\"", part, schema->full_name);
-        ok = value && f && put_value(&o, f, trim(value));
+        ok = value && f && kit_put_scalar(&o, f, trim(value));
     }
     free(copy);
     *n = o.n;
