@@ -3,15 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_MIN = 4096, ALIGN = 16 };
+enum { ALIGN = 16, CHUNK_MIN = 4096 - sizeof(struct chunk) }; /* with its head, a size that a pool has */
 
 struct batch *batch_create(struct stage *holder, uint32_t cap)
 {
-    struct batch *b = malloc(sizeof(struct batch) + (size_t)cap * sizeof(struct weir_event));
+    struct pool *pool = holder->lane ? holder->lane->pool : NULL;
+    size_t size = sizeof(struct batch) + (size_t)cap * sizeof(struct weir_event);
+    struct batch *b = pool_take(pool, size);
     if (!b) return NULL;
     *b = (struct batch){.pub = {.ev = (struct weir_event *)(void *)(b + 1), .n = 0, .cap = cap},
                         .item = {NULL, ITEM_PUSH},
                         .holder = holder,
+                        .pool = pool,
+                        .size = size,
                         .refs = 1};
     /* Events of a new batch are zeroed: a plugin fills in only what it knows. */
     memset(b->pub.ev, 0, (size_t)cap * sizeof(struct weir_event));
@@ -26,7 +30,7 @@ void *batch_bytes(struct batch *b, size_t n)
         size_t size = b->room * 2 > CHUNK_MIN ? b->room * 2 : CHUNK_MIN;
         if (size > 1 << 20) size = 1 << 20;
         if (size < n) size = n;
-        struct chunk *c = malloc(sizeof *c + size);
+        struct chunk *c = pool_take(b->pool, sizeof *c + size);
         if (!c) return NULL;
         c->next = b->chunks;
         c->size = size;
@@ -61,7 +65,7 @@ void batch_unref(struct batch *b)
     for (struct keep *k = b->kept; k; k = k->next) batch_unref(k->batch);
     for (struct chunk *c = b->chunks, *next; c; c = next) {
         next = c->next;
-        free(c);
+        pool_give(b->pool, c, sizeof *c + c->size);
     }
-    free(b);
+    pool_give(b->pool, b, b->size);
 }

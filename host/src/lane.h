@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "crash.h"
 #include "metrics.h"
+#include "pool.h"
 #include "status.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,6 +44,8 @@ struct batch {
     struct item item;
     struct stage *holder; /* who must forward or release it */
     struct stage *to;     /* on the queue: whom it is pushed to */
+    struct pool *pool;    /* whose memory it is */
+    size_t size;          /* and how much, events included */
     uint32_t refs;        /* 1 + batches that hold events moved out of this one */
     struct chunk *chunks; /* the arena */
     struct keep *kept;    /* batches whose bytes our events point into */
@@ -125,6 +128,7 @@ struct lane {
     enum lane_phase phase;
 
     struct item *head, **tail;
+    struct pool *pool; /* of its batches and tickets; NULL in the test kit, which looks at each of them after its end */
     struct timers timers;
     uint64_t now;
     uint64_t turns;
@@ -211,7 +215,7 @@ struct pipeline {
     size_t board_at, board_lane;     /* where our stages and lanes begin in the board */
     uint64_t watchdog_ns;
     const struct weir_host *calls; /* what plugins call: host_calls, or the test kit's layer over it */
-    void **shared; /* one a stage */
+    void **shared;                 /* one a stage */
     struct lane *lanes;
     uint32_t n_lanes, n_open, n_running;
     pthread_mutex_t lock; /* guards listeners, n_running, alive, failed */

@@ -47,6 +47,7 @@ int lane_init(struct lane *lane, struct pipeline *p, uint32_t index)
     lane->index = index;
     lane->n_stages = p->conf->n_stages;
     lane->tail = &lane->head;
+    if (p->calls == &host_calls) lane->pool = pool_new();
     lane->window_events = p->conf->window_events;
     lane->window_bytes = p->conf->window_bytes;
     lane->stages = calloc(lane->n_stages, sizeof *lane->stages);
@@ -155,6 +156,7 @@ void lane_close(struct lane *lane)
     }
     weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
     weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);
+    pool_free(lane->pool);
     free(lane->timers.v);
     free(lane->stages);
     lane->phase = LANE_CLOSED;

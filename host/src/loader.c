@@ -13,7 +13,8 @@
 struct entry {
     struct entry *next;
     struct weir_loaded pub;
-    struct weir_plugin plugin; /* normalized */
+    const struct weir_plugin *found; /* as its file has it */
+    struct weir_plugin plugin;       /* normalized */
     struct weir_arena tables;
     bool initialized;
     char *path;
@@ -170,6 +171,7 @@ static struct entry *add_entry(struct weir_loader *l, const struct weir_plugin *
         if (e) free_entry(e);
         return NULL;
     }
+    e->found = plugin;
     e->pub = (struct weir_loaded){&e->plugin, e->path};
     e->next = l->entries;
     l->entries = e;
@@ -190,6 +192,15 @@ static struct entry *open_file(struct weir_loader *l, const char *path, char *ms
         weir_module_open(path, "weir_plugin_v1", offsetof(struct weir_plugin, name), msg, size);
     if (!found) return NULL;
     if (!fits(found, weir_module_symbol_size(found), path, msg, size)) return NULL;
+    for (struct entry *e = l->entries; e; e = e->next) {
+        if (e->found == found) return e; /* the same file by another path */
+        if (strcmp(e->plugin.name, found->name)) continue;
+        snprintf(msg, size,
+                 "%s: calls itself \"%s\", as does %s, which is loaded; expected one file of that name: rename or "
+                 "remove one",
+                 path, found->name, e->path);
+        return NULL;
+    }
     return add_entry(l, found, path, msg, size);
 }
 
@@ -231,6 +242,13 @@ static int is_plugin(const struct dirent *d)
     return n > 3 && !strcmp(d->d_name + n - 3, ".so") && (n < 10 || strcmp(d->d_name + n - 10, ".schema.so"));
 }
 
+static bool is_listed(const struct weir_loaded *const *list, size_t n, const struct entry *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == &e->pub) return true;
+    return false;
+}
+
 size_t weir_loader_all(struct weir_loader *l, const struct weir_loaded ***out, struct weir_errors *errs)
 {
     size_t n = 0;
@@ -243,6 +261,7 @@ size_t weir_loader_all(struct weir_loader *l, const struct weir_loaded ***out, s
             snprintf(path, sizeof path, "%s/%s", l->folders[i], list[k]->d_name);
             free(list[k]);
             struct entry *e = open_file(l, path, msg, sizeof msg);
+            if (e && is_listed(*out, n, e)) continue;
             const struct weir_loaded **grown = e ? realloc(*out, (n + 1) * sizeof *grown) : NULL;
             if (grown) {
                 *out = grown;

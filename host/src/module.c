@@ -54,15 +54,24 @@ size_t weir_module_symbol_size(const void *address)
     return (size_t)sym->st_size;
 }
 
+/* What dlerror() says, behind the path, with what to do about it. */
+static void explain(const char *path, const char *why, char *msg, size_t size)
+{
+    size_t n = strlen(path);
+    if (!why) why = "no reason given";
+    if (strncmp(why, path, n) == 0 && why[n] == ':') why += n + 2;
+    const char *help = strstr(why, "undefined symbol")            ? "; link what defines it, and build it again"
+                       : strstr(why, "cannot open shared object") ? "; install the library, or put it where ld.so looks"
+                                                                  : "; build it for this machine";
+    snprintf(msg, size, "%s: cannot be loaded: %s%s", path, why, help);
+}
+
 const void *weir_module_open(const char *path, const char *symbol, size_t min_size, char *msg, size_t size)
 {
-    if (weir_module_trusted(path, msg, size) != 0) return NULL;
+    if (weir_module_trusted(path, msg, size) != 0 || weir_module_whole(path, msg, size) != 0) return NULL;
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        const char *why = dlerror();
-        /* dlerror starts with the path most of the time */
-        bool named = why && strstr(why, path);
-        snprintf(msg, size, "%s%scannot be loaded: %s", named ? "" : path, named ? "" : ": ", why ? why : "no reason");
+        explain(path, dlerror(), msg, size);
         return NULL;
     }
     const void *address = dlsym(handle, symbol);

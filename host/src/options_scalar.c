@@ -211,12 +211,13 @@ static void parse_message(struct weir_cursor *c, const struct weir_opt *opt, con
         return;
     }
     if (!c->o->schemas || !weir_schemas_count(c->o->schemas)) {
-        weir_cursor_error(c, "no message %s: no *.schema.so is in the plugin folders", shown(opt, s, buf));
+        weir_cursor_error(c, "no message %s: no *.schema.so is in the plugin folders; build one with weir_add_schema",
+                          shown(opt, s, buf));
         return;
     }
     const char *near = nearest_message(c->o->schemas, s->text);
-    weir_cursor_error(c, "no message %s is loaded%s%s%s", shown(opt, s, buf), near ? "; did you mean \"" : "",
-                      near ? near : "", near ? "\"?" : "");
+    weir_cursor_error(c, "no message %s is loaded; %s%s%s", shown(opt, s, buf), near ? "did you mean \"" : "",
+                      near ? near : "put the *.schema.so that has it into a plugin folder", near ? "\"?" : "");
 }
 
 void weir_scalar_parse(struct weir_cursor *c, const struct weir_opt *opt, const struct weir_scalar *s, void *member)

@@ -23,7 +23,7 @@ struct labelled { /* one series of a plugin's metric */
 };
 struct stage_series {
     struct weir_series *events, *seconds, *stalls, *age, *state[N_STATE];
-    struct settled *settled;
+    struct settled *settled, *bare[N_STATUS]; /* bare: those without an outcome, which are also in the list */
     struct labelled *labelled;
     uint32_t n_metrics;
     struct weir_series *plain[]; /* the plugin's metrics without labels, by index */
@@ -53,6 +53,7 @@ static void exported_name(const struct stage *s, uint32_t index, char *out, size
 static struct settled *settled_series(struct stage *s, enum weir_status status, const char *outcome)
 {
     struct stage_series *all = s->series;
+    if (!*outcome && all->bare[status]) return all->bare[status];
     for (struct settled *e = all->settled; e; e = e->next)
         if (e->status == status && !strcmp(e->outcome, outcome)) return e;
     struct settled *e = malloc(sizeof *e + strlen(outcome) + 1);
@@ -64,6 +65,7 @@ static struct settled *settled_series(struct stage *s, enum weir_status status, 
                     NULL, labels, 2);
     e->next = all->settled;
     all->settled = e;
+    if (!*outcome) all->bare[status] = e;
     return e;
 }
 

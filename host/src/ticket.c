@@ -5,7 +5,7 @@
 
 struct weir_ticket *ticket_create(struct stage *owner, void *cookie, uint32_t refs)
 {
-    struct weir_ticket *t = malloc(sizeof *t);
+    struct weir_ticket *t = pool_take(owner->lane ? owner->lane->pool : NULL, sizeof *t);
     if (!t) return NULL;
     *t = (struct weir_ticket){.item = {NULL, ITEM_DONE}, .owner = owner, .cookie = cookie, .refs = refs};
     t->worst.outcome_name = "";
@@ -78,5 +78,5 @@ bool ticket_settle(struct weir_ticket *t, const struct weir_result *r, const cha
 void ticket_destroy(struct weir_ticket *t)
 {
     free(t->copy);
-    free(t);
+    pool_give(t->owner->lane ? t->owner->lane->pool : NULL, t, sizeof *t);
 }

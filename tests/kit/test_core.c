@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,13 +100,59 @@ static void a_batch_grows_and_keeps_moved_bytes(void **state)
     batch_unref(to);
 }
 
+/* Whatever the size, a block is whole while it is held, and comes again once it was given back. */
+static void a_pool_uses_blocks_again(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 127, 128, 129, 4096, 4097, 65535, 65536, 65537, 1 << 20};
+    enum { N = sizeof sizes / sizeof *sizes };
+    struct pool *pool = pool_new(); /* NULL in a build with sanitizers: then all of it is malloc's */
+    for (int round = 0; round < 3; round++) {
+        unsigned char *held[N][2];
+        for (size_t i = 0; i < N; i++)
+            for (int k = 0; k < 2; k++) {
+                held[i][k] = pool_take(pool, sizes[i]);
+                assert_non_null(held[i][k]);
+                memset(held[i][k], (int)(2 * i) + k, sizes[i]);
+            }
+        for (size_t i = 0; i < N; i++)
+            for (int k = 0; k < 2; k++) {
+                for (size_t at = 0; at < sizes[i]; at++) assert_int_equal(held[i][k][at], 2 * i + (size_t)k);
+                pool_give(pool, held[i][k], sizes[i]);
+            }
+    }
+    if (pool) {
+        void *first = pool_take(pool, 200);
+        pool_give(pool, first, 200);
+        assert_ptr_equal(pool_take(pool, 256), first);
+        pool_give(pool, first, 256);
+    }
+    pool_free(pool);
+}
+
+static void a_pool_keeps_no_more_than_it_may(void **state)
+{
+    (void)state;
+    enum { N = 100, SIZE = 65536 };
+    struct pool *pool = pool_new();
+    void *held[N];
+    if (!pool) return; /* a build with sanitizers has none */
+    size_t before = mallinfo2().uordblks;
+    for (int i = 0; i < N; i++) assert_non_null(held[i] = pool_take(pool, SIZE));
+    assert_true(mallinfo2().uordblks - before >= (size_t)N * SIZE);
+    for (int i = 0; i < N; i++) pool_give(pool, held[i], SIZE);
+    size_t kept = mallinfo2().uordblks - before;
+    assert_in_range(kept, SIZE, 4 << 20 | 4096); /* and malloc's own few bytes a block */
+    pool_free(pool);
+    assert_in_range(mallinfo2().uordblks, 0, before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(timers_come_in_order),
-        cmocka_unit_test(timers_are_due_by_time),
-        cmocka_unit_test(a_ticket_keeps_the_worst),
-        cmocka_unit_test(a_batch_grows_and_keeps_moved_bytes),
+        cmocka_unit_test(timers_come_in_order),     cmocka_unit_test(timers_are_due_by_time),
+        cmocka_unit_test(a_ticket_keeps_the_worst), cmocka_unit_test(a_batch_grows_and_keeps_moved_bytes),
+        cmocka_unit_test(a_pool_uses_blocks_again), cmocka_unit_test(a_pool_keeps_no_more_than_it_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
