@@ -23,7 +23,7 @@ static const char help[] =
     "  --last                   a plugin that is filter and sink as the last stage (else as a filter)\n"
     "  --lanes N                of the case with several (default 4)\n"
     "  --seed N                 of what is random; each run prints its own\n"
-    "  --patience DURATION      how long it may take to settle or drain (default 5s)\n"
+    "  --patience DURATION      how long it may take to settle or drain (default 5s); a case may take 12 times that\n"
     "  --only CASE              this case alone\n"
     "  --list                   the cases and what each looks at\n"
     "  --verbose                what each case wrote and logged\n"
@@ -182,9 +182,10 @@ int main(int argc, char **argv)
 {
     struct conform c = {.lanes = 4, .patience_ms = 5000};
     struct timespec ts;
-    char seed[40], **all = calloc((size_t)argc + 3, sizeof *all), **again = all;
+    char seed[40], **all, **again;
     const char *list = NULL, *one = NULL;
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))) return fputs(help, stdout) < 0;
+    all = again = calloc((size_t)argc + 3, sizeof *all);
     if (!all) return misused("out of memory", "");
     memcpy(all, argv, (size_t)argc * sizeof *again);
     clock_gettime(CLOCK_REALTIME, &ts);

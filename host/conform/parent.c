@@ -14,13 +14,14 @@
 #include <unistd.h>
 
 enum { STDOUT, STDERR, REPORT = CONFORM_REPORT_FD, LOG = CONFORM_LOG_FD, FILES };
-enum { LIMIT_MS = 60000, LAST_WORDS_MS = 5000, HIGH_FD = 20 };
+enum { LIMIT_PATIENCES = 12, LAST_WORDS_MS = 5000, HIGH_FD = 20 }; /* a minute with the default patience */
 
 struct child {
     int files[FILES + 1]; /* by the descriptor that it has in the child; 0: none */
     pid_t pid, feed;
     bool hung;
     int status;
+    uint64_t limit_ms;
 };
 
 static uint64_t now_ms(void)
@@ -143,7 +144,7 @@ static void judge(const struct child *c, struct conform_verdict *v)
     if (clean) goto out;
     v->end = CONFORM_FAILED;
     if (c->hung)
-        snprintf(v->why, sizeof v->why, "hang: it was not over after %d s%s", LIMIT_MS / 1000, where);
+        snprintf(v->why, sizeof v->why, "hang: it was not over after %.1f s%s", (double)c->limit_ms / 1000, where);
     else if (sanitizer_message(errors, v->why, sizeof v->why) || kit_message(errors, v->why, sizeof v->why))
         goto out;
     else if (WIFSIGNALED(c->status))
@@ -197,7 +198,7 @@ static int open_files(struct child *c)
 
 int conform_run_case(const struct conform *conform, char **argv, const char *name, struct conform_verdict *v)
 {
-    struct child c = {.pid = -1};
+    struct child c = {.pid = -1, .limit_ms = conform->patience_ms * LIMIT_PATIENCES};
     uint64_t began = now_ms();
     char **args = arguments(argv, name);
     *v = (struct conform_verdict){.end = CONFORM_FAILED};
@@ -209,7 +210,7 @@ int conform_run_case(const struct conform *conform, char **argv, const char *nam
         if (c.pid > 0) kill(c.pid, SIGKILL);
     } else {
         c.feed = start_feed(conform->feed);
-        if (!wait_for(&c, pidfd, LIMIT_MS)) end_by_force(&c, pidfd);
+        if (!wait_for(&c, pidfd, c.limit_ms)) end_by_force(&c, pidfd);
         if (c.feed > 0) {
             kill(-c.feed, SIGKILL);
             kill(c.feed, SIGKILL);

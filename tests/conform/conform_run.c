@@ -7,11 +7,12 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void start(int out, const char *const *args)
+static void become(int out, const char *const *args)
 {
     const char *argv[18] = {"weir-test-plugin"};
     for (size_t i = 0; i < 16 && args[i]; i++) argv[i + 1] = args[i];
@@ -21,21 +22,33 @@ static void start(int out, const char *const *args)
     _exit(127);
 }
 
+void conform_start(struct conform_run *r, const char *const *args)
+{
+    int fd[2];
+    *r = (struct conform_run){.n = 0};
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0); /* or the others would keep it open */
+    r->out = fd[0];
+    r->pid = fork();
+    assert_true(r->pid >= 0);
+    if (!r->pid) become(fd[1], args);
+    close(fd[1]);
+}
+
+void conform_finish(struct conform_run *r)
+{
+    int status;
+    ssize_t got;
+    while (r->n < sizeof r->text - 1 && (got = read(r->out, r->text + r->n, sizeof r->text - 1 - r->n)) > 0)
+        r->n += (size_t)got;
+    close(r->out);
+    assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+    r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 void conform_run(struct conform_run *r, const char *const *args)
 {
-    int fd[2], status;
-    ssize_t got;
-    *r = (struct conform_run){.n = 0};
-    assert_int_equal(pipe(fd), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (!pid) start(fd[1], args);
-    close(fd[1]);
-    while (r->n < sizeof r->text - 1 && (got = read(fd[0], r->text + r->n, sizeof r->text - 1 - r->n)) > 0)
-        r->n += (size_t)got;
-    close(fd[0]);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    conform_start(r, args);
+    conform_finish(r);
 }
 
 const char *conform_line(const struct conform_run *r, const char *begin)
