@@ -56,12 +56,13 @@ struct weir_conf_source {     /* where the text comes from */
 struct weir_conf *weir_conf_load(const struct weir_conf_source *, struct weir_errors *errs);
 void weir_conf_free(struct weir_conf *);
 
-/* `weir describe NAME`: options, outcomes, metrics, roles of one plugin, for people. */
+/* `weir describe NAME`: options, outcomes, metrics, roles of one plugin, for people; and the host's own conf keys. */
 void weir_describe(const struct weir_plugin *, FILE *);
-/* Markdown reference of the host's own conf keys, and of a plugin's options, outcomes and metrics. */
 void weir_describe_host_keys(FILE *);
+/* The same as a reference in Markdown. */
 void weir_describe_markdown(const struct weir_plugin *, FILE *);
+void weir_describe_host_keys_markdown(FILE *);
 /* The same for programs: one JSON object. Bounds are in the member's unit: bytes, nanoseconds, entries. */
-void weir_describe_host_keys_json(FILE *);
 void weir_describe_json(const struct weir_plugin *, FILE *);
+void weir_describe_host_keys_json(FILE *);
 #endif

@@ -1,4 +1,5 @@
 /* describe.c - `weir describe NAME`: what a plugin understands, for people, from the very tables that parse it. */
+#include "conf_host.h"
 #include "describe_impl.h"
 #include <string.h>
 
@@ -75,4 +76,10 @@ void weir_describe(const struct weir_plugin *plugin, FILE *out)
         if (*o->name) fprintf(out, "  %-20s %s\n", o->name, o->doc ? o->doc : "");
     }
     print_metrics(plugin, out);
+}
+
+void weir_describe_host_keys(FILE *out)
+{
+    fputs("Keys of a conf\n", out);
+    print_options(weir_host_options, 2, out);
 }

@@ -72,6 +72,15 @@ static void put_outcomes(const struct weir_plugin *p, FILE *out)
     fputc(']', out);
 }
 
+/* NULL: the host's. */
+static void put_buckets(const double *buckets, FILE *out)
+{
+    if (!buckets) return;
+    fputs(",\"buckets\":[", out);
+    for (const double *b = buckets; *b != 0; b++) fprintf(out, "%s%.15g", b == buckets ? "" : ",", *b);
+    fputc(']', out);
+}
+
 static void put_metrics(const struct weir_plugin *p, FILE *out)
 {
     char name[WEIR_PHRASE];
@@ -81,6 +90,7 @@ static void put_metrics(const struct weir_plugin *p, FILE *out)
         weir_put_json(out, weir_phrase_metric(p, m, name));
         put_text("type", metric_types[m->type <= WEIR_HISTOGRAM ? m->type : WEIR_COUNTER], out);
         put_names("labels", m->labels, out);
+        put_buckets(m->type == WEIR_HISTOGRAM ? m->buckets : NULL, out);
         put_text("doc", m->help, out);
         fputc('}', out);
     }

@@ -5,52 +5,69 @@
 
 enum { PATH = 256 };
 
-/* "|" would end the cell. */
+/* "|" would end the cell; "<" and "*" mean something outside of `code`. */
 static void print_cell(const char *text, FILE *out)
 {
+    bool code = false;
     for (; *text; text++) {
-        if (*text == '|') fputc('\\', out);
+        if (*text == '`') code = !code;
+        if (*text == '|' || (!code && (*text == '<' || *text == '*'))) fputc('\\', out);
         fputc(*text == '\n' ? ' ' : *text, out);
     }
 }
 
-static void print_row(const struct weir_opt *o, const char *path, FILE *out)
+static void print_meaning(const struct weir_opt *o, FILE *out)
 {
-    char text[WEIR_PHRASE];
-    fprintf(out, "| `%s` | ", path);
-    print_cell(weir_phrase_type(o, text), out);
-    fputs(" | ", out);
-    print_cell(weir_phrase_bounds(o, text), out);
-    fputs(" | ", out);
-    weir_phrase_default(o, text);
-    print_cell(strncmp(text, "default ", 8) == 0 ? text + 8 : text, out);
-    fputs(" | ", out);
     if (o->flags & WEIR_DEPRECATED) fputs("Deprecated. ", out);
     print_cell(o->doc ? o->doc : "", out);
-    if (o->flags & WEIR_SECRET) fputs(" (secret: never shown)", out);
-    fputs(" |\n", out);
+    fputs(o->flags & WEIR_SECRET ? " (secret: never shown) |\n" : " |\n", out);
 }
 
-/* Entries of a list appear below it as list.NAME.option. */
-static void print_rows(const struct weir_opt *opts, const char *above, FILE *out)
+static void print_row(const struct weir_opt *o, const char *path, FILE *out)
 {
-    char path[PATH], below[PATH];
+    char text[WEIR_PHRASE], cell[WEIR_PHRASE];
+    fprintf(out, "| `%s` | ", path);
+    print_cell(weir_phrase_type(o, text), out);
+    fputs(*weir_phrase_bounds(o, text) ? ", " : "", out);
+    print_cell(text, out);
+    fputs(" | ", out);
+    weir_phrase_default(o, text);
+    if (strncmp(text, "default ", 8) == 0) {
+        snprintf(cell, sizeof cell, "`%.500s`", text + 8);
+        print_cell(cell, out);
+    } else {
+        fputs(o->flags & WEIR_REQUIRED ? "**required**" : text, out);
+    }
+    fputs(" | ", out);
+    print_meaning(o, out);
+}
+
+/* Entries of a list appear below it as list.NAME.option; NAME itself goes into their option `name`. */
+static void print_rows(const struct weir_opt *opts, const char *above, bool entries, FILE *out)
+{
+    char path[PATH];
     for (const struct weir_opt *o = opts; o && o->name; o++) {
+        if (entries && strcmp(o->name, "name") == 0) {
+            fprintf(out, "| `%.*s` | its name | | ", (int)strlen(above) - 1, above);
+            print_meaning(o, out);
+            continue;
+        }
         int n = snprintf(path, sizeof path, "%s%s", above, o->name);
         print_row(o, path, out);
-        if (n <= 0 || (size_t)n + 8 > sizeof below || !weir_phrase_sub(o)) continue;
-        snprintf(below, sizeof below, "%.240s.%s", path, o->type == WEIR_LIST ? "NAME." : "");
-        print_rows(weir_phrase_sub(o), below, out);
+        if (n <= 0 || (size_t)n + sizeof ".NAME." > sizeof path || !weir_phrase_sub(o)) continue;
+        bool list = o->type == WEIR_LIST;
+        snprintf(path + n, sizeof path - (size_t)n, list ? ".NAME." : ".");
+        print_rows(weir_phrase_sub(o), path, list, out);
     }
 }
 
 void weir_describe_table(const struct weir_opt *opts, const char *what, FILE *out)
 {
-    fprintf(out, "| %s | takes | bounds | default | meaning |\n|---|---|---|---|---|\n", what);
-    print_rows(opts, "", out);
+    fprintf(out, "| %s | takes | default | meaning |\n|---|---|---|---|\n", what);
+    print_rows(opts, "", false, out);
 }
 
-void weir_describe_host_keys(FILE *out)
+void weir_describe_host_keys_markdown(FILE *out)
 {
     weir_describe_table(weir_host_options, "key", out);
 }

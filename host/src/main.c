@@ -151,6 +151,8 @@ static int command_describe(const struct args *a)
     if (!a->n_names) {
         if (a->json)
             weir_describe_host_keys_json(stdout);
+        else if (a->markdown)
+            weir_describe_host_keys_markdown(stdout);
         else
             weir_describe_host_keys(stdout);
         return WEIR_EXIT_OK;

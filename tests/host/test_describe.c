@@ -53,7 +53,12 @@ static void describes_a_plugin(void **state)
         if (!strstr(text, lines[i])) fail_msg("%s\nlacks: %s", text, lines[i]);
     free(text);
     text = described(weir_describe_markdown, plugin);
-    assert_non_null(strstr(text, "\n| `routes.NAME.timeout` | a duration | 1ms to 2s | \"1s\" | how long"));
+    assert_non_null(strstr(text, "\n| `routes.NAME.timeout` | a duration, 1ms to 2s | `\"1s\"` | how long"));
+    assert_non_null(strstr(text, "\n| `routes.NAME` | its name | | name of the route |\n"));
+    assert_non_null(strstr(text, "\n| `routes.NAME.on` | a string | **required** | path, begins with / |\n"));
+    assert_non_null(strstr(text, "\n| `login.password` | a string |  | and with what (secret: never shown) |\n"));
+    assert_non_null(strstr(text, "\n| `old` | an integer |  | Deprecated. use count |\n"));
+    assert_non_null(strstr(text, "\n| `too-many` | more than `count` |\n"));
     assert_non_null(strstr(text, "\n| `weir_kinds_seen_total` | counter | mode | events seen |\n"));
     free(text);
     text = described(weir_describe_json, plugin);
@@ -63,20 +68,66 @@ static void describes_a_plugin(void **state)
     weir_loader_free(loader);
 }
 
+/* What means something in a table is shown as it is written, `code` stays code. */
+static void markdown_takes_any_words(void **state)
+{
+    (void)state;
+    static const struct weir_opt options[] = {
+        {.name = "odd", .type = WEIR_STRING, .def = "a|b", .doc = "<x> or *, a|b\nor `<y*|z>`"}, WEIR_OPT_END};
+    static const struct weir_plugin plugin = {.name = "odd", .version = "1", .doc = "odd", .opts = options};
+    char *text = described(weir_describe_markdown, &plugin);
+    const char *row = "\n| `odd` | a string | `\"a\\|b\"` | \\<x> or \\*, a\\|b or `<y*\\|z>` |\n";
+    if (!strstr(text, row)) fail_msg("%s\nlacks: %s", text, row);
+    free(text);
+}
+
+/* The host's keys, in each form. */
+static void describes_the_host(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*describe)(FILE *);
+        const char *line;
+    } forms[] = {
+        {weir_describe_host_keys, "          bytes            a size, 64KiB to 1TiB, default \"64MiB\"\n"},
+        {weir_describe_host_keys_markdown,
+         "\n| `pipelines.NAME.window.bytes` | a size, 64KiB to 1TiB | `\"64MiB\"` | "},
+        {weir_describe_host_keys_json, "{\"name\":\"bytes\",\"type\":\"size\",\"default\":\"64MiB\",\"min\":65536,"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char *text = NULL;
+        size_t n = 0;
+        FILE *out = open_memstream(&text, &n);
+        assert_non_null(out);
+        forms[i].describe(out);
+        fclose(out);
+        if (!strstr(text, forms[i].line)) fail_msg("%s\nlacks: %s", text, forms[i].line);
+        free(text);
+    }
+}
+
 /* What people may write into a doc stays one JSON text. */
 static void json_takes_any_words(void **state)
 {
     (void)state;
+    static const double buckets[] = {0.1, 2, 0};
+    static const struct weir_metric metrics[] = {
+        {.name = "odd_seconds", .type = WEIR_HISTOGRAM, .help = "h", .buckets = buckets}, {.name = NULL}};
     static const struct weir_opt options[] = {
         {.name = "quote", .type = WEIR_STRING, .def = "a\"b\\", .doc = "tab\tand\nline"}, WEIR_OPT_END};
-    static const struct weir_plugin plugin = {
-        .name = "odd", .version = "1", .doc = "caf\xc3\xa9 \xff", .roles = WEIR_SINK, .opts = options};
+    static const struct weir_plugin plugin = {.name = "odd",
+                                              .version = "1",
+                                              .doc = "caf\xc3\xa9 \xff",
+                                              .roles = WEIR_SINK,
+                                              .opts = options,
+                                              .metrics = metrics};
     char *text = described(weir_describe_json, &plugin);
-    assert_string_equal(text,
-                        "{\"name\":\"odd\",\"version\":\"1\",\"doc\":\"caf\xc3\xa9 \\ufffd\",\"roles\":[\"sink\"],"
-                        "\"options\":[{\"name\":\"quote\",\"type\":\"string\",\"default\":\"a\\\"b\\\\\","
-                        "\"required\":false,\"secret\":false,\"deprecated\":false,"
-                        "\"doc\":\"tab\\tand\\nline\"}],\"outcomes\":[],\"metrics\":[]}\n");
+    assert_string_equal(
+        text, "{\"name\":\"odd\",\"version\":\"1\",\"doc\":\"caf\xc3\xa9 \\ufffd\",\"roles\":[\"sink\"],"
+              "\"options\":[{\"name\":\"quote\",\"type\":\"string\",\"default\":\"a\\\"b\\\\\","
+              "\"required\":false,\"secret\":false,\"deprecated\":false,"
+              "\"doc\":\"tab\\tand\\nline\"}],\"outcomes\":[],\"metrics\":[{\"name\":\"weir_odd_odd_seconds\","
+              "\"type\":\"histogram\",\"labels\":[],\"buckets\":[0.1,2],\"doc\":\"h\"}]}\n");
     free(text);
 }
 
@@ -90,11 +141,11 @@ static void readme_is_fresh(void **state)
     assert_non_null(out);
     assert_non_null(f);
     assert_non_null(readme);
-    weir_describe_host_keys(out);
+    weir_describe_host_keys_markdown(out);
     fclose(out);
     readme[fread(readme, 1, (1 << 17) - 1, f)] = '\0';
     fclose(f);
-    if (!strstr(readme, keys)) fail_msg("conf/README.md is stale: put the output of `weir describe --markdown` there");
+    if (!strstr(readme, keys)) fail_msg("conf/README.md is stale: run plugins/describe");
     free(keys);
     free(readme);
 }
@@ -102,8 +153,8 @@ static void readme_is_fresh(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(describes_a_plugin),
-        cmocka_unit_test(json_takes_any_words),
+        cmocka_unit_test(describes_a_plugin),       cmocka_unit_test(describes_the_host),
+        cmocka_unit_test(markdown_takes_any_words), cmocka_unit_test(json_takes_any_words),
         cmocka_unit_test(readme_is_fresh),
     };
     setenv("WEIR_PLUGIN_PATH", WEIR_BUILD_DIR "/plugins-test", 1);
