@@ -20,6 +20,7 @@ struct conform {  /* what the command line said */
     uint32_t lanes;
     uint64_t patience_ms; /* how long the plugin may take to drain or settle, in real time */
     bool last;            /* a filter that is a sink, too, as the last stage */
+    bool library_inside;  /* see WEIR_KIT_LIBRARY_INSIDE */
     const char *only;
     const char *feed; /* command that runs beside each case: who calls a source that waits for callers */
     bool verbose;

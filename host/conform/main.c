@@ -20,6 +20,7 @@ static const char help[] =
     "  --message NAME [FIELDS]  events to push: this message, with 'field: value; field: value'; may be repeated.\n"
     "                           Without it: random bytes, and random messages of every type that is found\n"
     "  --feed COMMAND           a shell command that runs beside each case: who calls a source that is called\n"
+    "  --library-inside         a library in the .so ends the process without memory: only host calls fail\n"
     "  --last                   a plugin that is filter and sink as the last stage (else as a filter)\n"
     "  --lanes N                of the case with several (default 4)\n"
     "  --seed N                 of what is random; each run prints its own\n"
@@ -107,6 +108,8 @@ static int parse(struct conform *c, char **argv, const char **list)
             *list = *a;
         else if (!strcmp(*a, "--last"))
             c->last = true;
+        else if (!strcmp(*a, "--library-inside"))
+            c->library_inside = true;
         else if (!strcmp(*a, "--verbose"))
             c->verbose = true;
         else if (!strcmp(*a, "--message") && a[1]) {

@@ -82,6 +82,7 @@ bool kit_malloc_fails(const void *caller)
         kit = kit_opening ? kit_opening->lanes : NULL;
     else if (weir_blame.stage->lane->hooks)
         kit = weir_blame.stage->lane->hooks->arg;
-    if (!kit || !in_plugin(&kit->open->allocs, (uintptr_t)caller) || !kit_alloc_fails(kit)) return false;
+    if (!kit || kit->open->flags & WEIR_KIT_LIBRARY_INSIDE) return false;
+    if (!in_plugin(&kit->open->allocs, (uintptr_t)caller) || !kit_alloc_fails(kit)) return false;
     return true;
 }

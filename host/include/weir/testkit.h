@@ -62,7 +62,10 @@ enum {
      * left at close is counted from the second open of this plugin in the process on. */
     WEIR_KIT_LIBRARY_KEEPS = 4,
     /* Threads of the test's own open descriptors or threads meanwhile, a server for instance: they are not counted. */
-    WEIR_KIT_NOT_ALONE = 8
+    WEIR_KIT_NOT_ALONE = 8,
+    /* A library that is linked into the .so itself ends the process when memory is gone (librdkafka does): malloc, which
+     * cannot tell whose code asks, never fails; host calls do. */
+    WEIR_KIT_LIBRARY_INSIDE = 16
 };
 
 /* Opens plugin `name` (found as the host finds it: WEIR_PLUGIN_PATH, or an absolute path) with the text that would
