@@ -67,6 +67,7 @@ static int check_event(const struct weir_event *ev, Wallet__V1__DebitReply **rep
         assert_int_equal(header(ev, "epoch"), r->epoch);
         assert_int_equal(header(ev, "shard"), r->shard);
         assert_int_equal(header(ev, "seq"), r->seq);
+        assert_int_equal(ev->n_headers, 4); /* and the schema: a traceparent is of the request, which is long over */
         Bets__V1__BetPlaced *m = bets__v1__bet_placed__unpack(NULL, r->event.len, r->event.data);
         assert_non_null(m);
         assert_true(ev->key.n == strlen(m->account_id));
@@ -102,6 +103,9 @@ static void the_outbox_gives_every_event_in_order(void **state)
         weir_kit_settle(relay, ev, WEIR_OK, NULL);
     }
     assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_emitted_total") == DEBITS);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_again_total") == 0);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_in_flight_events") == 0);
     weir_kit_close(relay);
     relay = relay_open(&db, "grace = \"0s\"");
     assert_true(weir_kit_wait_state(relay, WEIR_READY, WALLET_WAIT_MS));
@@ -136,6 +140,8 @@ static void what_fails_comes_again_until_it_is_delivered(void **state)
                               "application_name = 'weir ledger-relay' and datname = current_database()");
     }
     assert_true(tries > DEBITS);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_again_total") > 0);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_emitted_total") >= tries);
     assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
     weir_kit_close(relay);
     weir_kit_close(wallet);

@@ -49,7 +49,8 @@ void tls_files_make(struct tls_files *f)
         "openssl req -x509 $ec -days 2 -subj /CN=authority -keyout ca.key -out ca.pem && "
         "openssl req -x509 $ec -days 2 -subj /CN=stranger -keyout other.key -out other.pem && "
         "for who in server client; do "
-        "openssl req $ec -subj /CN=$who -addext subjectAltName=IP:127.0.0.1 -keyout $who.key -out $who.csr && "
+        "openssl req $ec -subj /CN=$who -addext subjectAltName=IP:127.0.0.1,DNS:wallet.test -keyout $who.key -out "
+        "$who.csr && "
         "openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy "
         "-out $who.pem || exit 1; done; "
         "openssl pkcs8 -topk8 -in client.key -passout pass:sesame -out locked.key; } >log 2>&1";

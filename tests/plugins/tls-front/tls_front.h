@@ -3,8 +3,9 @@
 #define WEIR_TEST_TLS_FRONT_H
 #include <stdbool.h>
 
-/* A folder with ca.pem, server.pem and server.key (for 127.0.0.1), client.pem, client.key and locked.key (the same,
- * encrypted with "sesame"), all of one authority; and other.pem, an authority that signed none of them. */
+/* A folder with ca.pem, server.pem and server.key (for 127.0.0.1 and wallet.test), client.pem, client.key and
+ * locked.key (the same, encrypted with "sesame"), all of one authority; and other.pem, an authority that signed none of
+ * them. */
 struct tls_files {
     char folder[64];
 };
