@@ -180,6 +180,13 @@ static void login(void **state)
     kit = consumer_open(&with_login, more);
     assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
     weir_kit_close(kit);
+    snprintf(more, sizeof more, /* one that the broker does not offer */
+             "security = { protocol = \"sasl_plaintext\", mechanism = \"PLAIN\", username = \"%s\", password = "
+             "\"%s\" }",
+             user, password);
+    kit = consumer_open(&with_login, more);
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
+    weir_kit_close(kit);
     scene_end(&s);
 }
 
