@@ -349,6 +349,10 @@ static void bad_confs_are_named(void **state)
         {"listen = \"unix:/tmp/x\"\nmethods = { a = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
          "\"wallet.v1.AccountReply\" } }\nanswers = [ \"x=NO_SUCH_STATUS\" ]",
          "expected a gRPC status by name"},
+        {"listen = \"unix:/tmp/x\"\nmethods = { a = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
+         "\"wallet.v1.AccountReply\" }\nb = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
+         "\"wallet.v1.AccountReply\" } }",
+         "the same method twice"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = weir_kit_refuses("grpc-ingress", bad[i].conf);

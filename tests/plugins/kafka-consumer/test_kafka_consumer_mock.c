@@ -303,6 +303,40 @@ static void refusals(void **state)
     }
 }
 
+/* What the plugin's guarantees rest on is not the user's to change; and what he wrote is not shown. */
+static void fixed_properties_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"log.queue",
+                                        "bootstrap.servers",
+                                        "metadata.broker.list",
+                                        "security.protocol",
+                                        "sasl.username",
+                                        "sasl.password",
+                                        "ssl.key.password",
+                                        "plugin.library.paths",
+                                        "enable.auto.commit",
+                                        "auto.commit.enable",
+                                        "enable.auto.offset.store",
+                                        "auto.offset.reset",
+                                        "group.id",
+                                        "group.instance.id",
+                                        "group.protocol",
+                                        "session.timeout.ms",
+                                        "queued.max.messages.kbytes",
+                                        "enable.partition.eof"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char conf[256], says[128];
+        snprintf(conf, sizeof conf,
+                 "brokers = \"localhost:9092\"\ntopic = \"orders\"\ngroup = \"g\"\nrdkafka = [ \"%s=hunter2\" ]",
+                 names[i]);
+        snprintf(says, sizeof says, "kafka-consumer.rdkafka: %s cannot be set here: ", names[i]);
+        char *text = weir_kit_refuses("kafka-consumer", conf);
+        if (!text || !strstr(text, says) || strstr(text, "hunter2")) fail_msg("expected \"%s\", got: %s", says, text);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +354,7 @@ int main(void)
         cmocka_unit_test(failed_requests_are_repeated),
         cmocka_unit_test(no_broker),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(fixed_properties_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

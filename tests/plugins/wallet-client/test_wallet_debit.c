@@ -287,6 +287,13 @@ static void bad_confs_are_named(void **state)
         if (!strstr(text, bad[i].text)) fail_msg("expected \"%s\" in:\n%s", bad[i].text, text);
         free(text);
     }
+    char target[256] = "target = \"unix:/";
+    memset(target + strlen(target), 'x', 120);
+    strcat(target, "\"");
+    char *text = weir_kit_refuses("wallet-client", target);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "wallet-client.target: the socket path is too long"));
+    free(text);
     assert_null(weir_kit_refuses("wallet-client", "target = \"a:1, [::1]:2 ,unix:/x\""));
 }
 

@@ -89,6 +89,18 @@ static void without_a_certificate_a_wallet_that_asks_is_away(void **state)
     has_no_stream(open_tls(*state, "ca = \"%s/ca.pem\"", NAME));
 }
 
+static void a_certificate_alone_is_refused(void **state)
+{
+    struct secure *s = *state;
+    char conf[512], *error = NULL;
+    snprintf(conf, sizeof conf, "target = \"unix:/none\"\ntls = { cert = \"%s/client.pem\", key = \"%s/client.key\" }",
+             s->files.folder, s->files.folder);
+    struct weir_kit *kit = weir_kit_try_open(&(struct weir_kit_setup){.plugin = "wallet-client", .conf = conf}, &error);
+    assert_null(kit);
+    if (!strstr(error, "wallet-client.tls.ca: found tls.cert without tls.ca: expected both")) fail_msg("%s", error);
+    free(error);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
@@ -98,6 +110,7 @@ int main(void)
         TEST(a_wallet_of_another_name_is_not_trusted),
         TEST(the_name_is_that_of_the_target_unless_given),
         TEST(without_a_certificate_a_wallet_that_asks_is_away),
+        TEST(a_certificate_alone_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,26 @@ static void says_what_is_wrong_with_the_ledger(void **state)
     ledger_db_drop(&db);
 }
 
+/* Without it COMMIT answers before the row is on disk: "accepted" would be a lie after a crash. */
+static void a_ledger_that_does_not_wait_for_the_disk_is_refused(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    const char *why = NULL;
+    char sql[128];
+    ledger_db_make(&db, 4);
+    snprintf(sql, sizeof sql, "alter database %s set synchronous_commit = off", db.name);
+    ledger_db_do(&db, sql);
+    struct weir_kit *kit = wallet_open(&db, "shards = 4\npatience = \"50ms\"");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "not-executed");
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, WALLET_WAIT_MS));
+    weir_kit_state(kit, &why);
+    if (!strstr(why, "synchronous_commit is off")) fail_msg("why: %s", why);
+    assert_number(&db, "select count(*) from ledger.accounts", 0);
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
 static void refuses_a_bad_connection_string_without_its_password(void **state)
 {
     (void)state;
@@ -241,6 +261,7 @@ int main(void)
         cmocka_unit_test(one_batch_with_everything_twice),
         cmocka_unit_test(confirmations_become_the_published_prefix),
         cmocka_unit_test(says_what_is_wrong_with_the_ledger),
+        cmocka_unit_test(a_ledger_that_does_not_wait_for_the_disk_is_refused),
         cmocka_unit_test(refuses_a_bad_connection_string_without_its_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
