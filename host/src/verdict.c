@@ -66,13 +66,29 @@ static bool sound(const struct judged *j, const char *stream)
     return j->unknown == NONE && !any(j, vague) && !early(j) && j->p->n > 1 && weir_promised_feeds(j->p, stream);
 }
 
-static const struct weir_promised *repairer(const struct weir_promises *all, const char *stream, bool want_sound)
+/* The call by which an early answer was made durable: does its server write what the repair reads? When no conf given
+ * serves it nobody knows, and the repair is believed. */
+static bool reads_what_was_answered(const struct judged *j, const struct weir_promised *repair)
 {
-    for (uint32_t i = 0; *stream && i < all->n; i++) {
-        struct judged j = judge(all, &all->pipelines[i]);
+    const struct weir_promise *settler = &j->p->stages[j->settler].promise;
+    const char *call = weir_promised_calls_by_read(j->p, (uint32_t)j->settler) ? settler->reads : settler->writes;
+    bool served = false;
+    for (uint32_t i = 0; weir_promised_is_call(call) && i < j->all->n; i++) {
+        const struct weir_promised *p = &j->all->pipelines[i];
+        if (p->n == 0 || strcmp(p->stages[0].promise.reads, call) != 0) continue;
+        if (weir_promised_feeds(p, repair->stages[0].promise.reads)) return true;
+        served = true;
+    }
+    return !served;
+}
+
+static const struct weir_promised *repairer(const struct judged *of, const char *stream, bool want_sound)
+{
+    for (uint32_t i = 0; *stream && i < of->all->n; i++) {
+        struct judged j = judge(of->all, &of->all->pipelines[i]);
         if (j.p->n == 0 || !has(&j, 0, WEIR_REPAIRS)) continue;
         if (strcmp(j.p->stages[0].promise.repairs, stream) != 0) continue;
-        if (!want_sound || sound(&j, stream)) return j.p;
+        if (!want_sound || (sound(&j, stream) && reads_what_was_answered(of, j.p))) return j.p;
     }
     return NULL;
 }
@@ -83,7 +99,7 @@ static bool in_window(const struct judged *j, int k)
     if (!early(j) || k <= j->settler || vague(j, k)) return false; /* vague: a loss of its own, repaired or not */
     const char *stream = j->p->stages[k].promise.writes;
     if (!*stream) return k + 1 == (int)j->p->n; /* passing on is no loss of its own; an end that names nothing is */
-    return !repairer(j->all, stream, true);
+    return !repairer(j, stream, true);
 }
 
 static bool has_window(const struct judged *j)
@@ -152,11 +168,13 @@ static void put_vague(const struct judged *j, int stage, char *text, size_t size
 static void put_early(const struct judged *j, int stage, char *text, size_t size)
 {
     char stream[160];
-    const struct weir_promised *claims = repairer(j->all, stream_of(j, stage, stream), false);
+    const struct weir_promised *claims = repairer(j, stream_of(j, stage, stream), false);
     snprintf(text, size, "%s: what `%s` has answered and `%s` has not yet made durable is lost in a crash; %s%s%s",
              stream, name(j, j->settler), name(j, stage), claims ? "`" : "nothing repairs it",
              claims ? claims->conf->name : "",
-             claims ? "` claims to repair it, but does not itself write it there durably" : "");
+             !claims                              ? ""
+             : reads_what_was_answered(j, claims) ? "` claims to repair it, but does not itself write it there durably"
+                                                  : "` claims to repair it, but does not read what was answered");
 }
 
 /* The windows, then what would be one but is repaired. */
@@ -177,7 +195,7 @@ static void put_windows(const struct judged *j, FILE *out)
     if (n == 0) fputs(j->unknown != NONE || j->p->n < 2 ? "unknown" : "none", out);
     for (int k = j->settler + 1; n == 0 && k < (int)j->p->n; k++) {
         const char *stream = j->p->stages[k].promise.writes;
-        const struct weir_promised *by = repairer(j->all, stream, true);
+        const struct weir_promised *by = repairer(j, stream, true);
         if (by) fprintf(out, ", `%s` repairs %s", by->conf->name, stream);
     }
     fputc('\n', out);

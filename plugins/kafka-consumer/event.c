@@ -21,7 +21,8 @@ static bool is_worth_a_state(rd_kafka_resp_err_t err)
 {
     return is_down(err) || err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
            err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED ||
-           err == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL || err == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION;
+           err == RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL || err == RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION ||
+           err == RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT || err == RD_KAFKA_RESP_ERR_GROUP_MAX_SIZE_REACHED;
 }
 
 static void on_error(struct consumer *c, rd_kafka_event_t *event)

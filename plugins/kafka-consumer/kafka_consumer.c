@@ -243,6 +243,7 @@ static int start_client(struct consumer *c, struct weir_err *err)
     if (!conf) return -1;
     c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, err->msg, sizeof err->msg);
     if (!c->rk) {
+        kafka_conf_blame(&c->cfg->security, err);
         rd_kafka_conf_destroy(conf);
         return -1;
     }

@@ -53,7 +53,10 @@ struct client *client_new(struct shared *sh, struct weir_err *err)
     struct client *c = calloc(1, sizeof *c);
     if (c) c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, err->msg, sizeof err->msg);
     if (!c || !c->rk) {
-        if (!c) snprintf(err->msg, sizeof err->msg, "out of memory");
+        if (!c)
+            snprintf(err->msg, sizeof err->msg, "out of memory");
+        else
+            kafka_conf_blame(&sh->cfg->security, err);
         rd_kafka_conf_destroy(conf);
         free(c);
         return NULL;

@@ -1,8 +1,10 @@
 /* kafka_conf.c - builds a librdkafka configuration from a stage's options.
  * Order: our properties, brokers and security, then the user's own, which may not touch what is fixed. */
 #include "kafka_conf.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const protocols[] = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl", NULL};
 static const char *const mechanisms[] = {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", NULL};
@@ -156,6 +158,30 @@ rd_kafka_conf_t *kafka_conf_new(const struct kafka_conf_in *in, struct weir_err 
         return NULL;
     }
     return conf;
+}
+
+void kafka_conf_blame(const struct kafka_security *s, struct weir_err *err)
+{
+    const struct {
+        const char *property, *option, *advice;
+        const struct weir_slice *file;
+    } files[] = {
+        {"ssl.ca.location", "security.ca", "no PEM file of certificates", &s->ca},
+        {"ssl.certificate.location", "security.certificate", "no PEM file of certificates", &s->certificate},
+        {"ssl.key.location", "security.key", "no PEM file of a key, or security.key_password is not its password",
+         &s->key},
+    };
+    char said[sizeof err->msg];
+    snprintf(said, sizeof said, "%.*s", (int)strcspn(err->msg, "\n"), err->msg);
+    snprintf(err->option, sizeof err->option, "rdkafka");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!strstr(said, files[i].property) || !given(files[i].file)) continue;
+        const char *path = (const char *)files[i].file->p;
+        snprintf(err->option, sizeof err->option, "%s", files[i].option);
+        snprintf(err->msg, sizeof err->msg, "%.100s: %s (%.100s)", path,
+                 access(path, R_OK) ? strerror(errno) : files[i].advice, said);
+        return;
+    }
 }
 
 void kafka_log(struct weir_ctx *ctx, rd_kafka_event_t *event)

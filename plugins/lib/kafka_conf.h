@@ -35,6 +35,8 @@ struct kafka_conf_in {
 /* A configuration of all that; NULL with err filled, in the library's own words and with the option at fault. No I/O:
  * good for check(), which destroys the result with rd_kafka_conf_destroy. */
 rd_kafka_conf_t *kafka_conf_new(const struct kafka_conf_in *in, struct weir_err *err);
+/* After rd_kafka_new() refused with err->msg: names the option, and the file when it is one of them. */
+void kafka_conf_blame(const struct kafka_security *, struct weir_err *err);
 /* One property from code. -1 with err filled. A NULL conf is passed over, so that calls can be chained. */
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, const char *option,
                    struct weir_err *err);

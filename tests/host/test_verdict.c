@@ -216,6 +216,24 @@ static void a_repair_must_hold(void **state)
     assert_int_equal(verdict(false), 2);
 }
 
+/* What was answered is where the call's server put it: a repair from elsewhere does not have it. */
+static void a_repair_reads_what_was_answered(void **state)
+{
+    (void)state;
+    struct weir_promise elsewhere = ledger;
+    strcpy(elsewhere.writes, "ledger:other");
+    take_orders(&publishing);
+    relay(&publishing);
+    pipeline("ledger");
+    stage("calls", &serving);
+    stage("ledger", &ledger);
+    assert_int_equal(verdict(true), 0);
+    has_line(said, "loss window: none, `relay` repairs log:orders\n");
+    stages[n_stages - 1].cfg = &elsewhere;
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "`relay` claims to repair it, but does not read what was answered");
+}
+
 /* Whoever confirms too early hides the loss from the one who repairs. */
 static void repair_does_not_help_a_sink_that_lies(void **state)
 {
@@ -249,9 +267,9 @@ static void refusal_after_an_effect(void **state)
     stage("publish", &publishing);
     relay(&publishing);
     verdict(false);
-    assert_string_equal(errors_said,
-                        "t.conf:103: limit: may refuse an event after `ask` (t.conf:102) has had an effect that a refusal "
-                        "cannot undo; move it before `ask`\n");
+    assert_string_equal(
+        errors_said, "t.conf:103: limit: may refuse an event after `ask` (t.conf:102) has had an effect that a refusal "
+                     "cannot undo; move it before `ask`\n");
 }
 
 static void joins_by_name(void **state)
@@ -358,6 +376,7 @@ int main(void)
         TEST(early_answer_alone),
         TEST(early_answer_repaired),
         TEST(a_repair_must_hold),
+        TEST(a_repair_reads_what_was_answered),
         TEST(repair_does_not_help_a_sink_that_lies),
         TEST(require_is_strict_for_one),
         TEST(refusal_after_an_effect),

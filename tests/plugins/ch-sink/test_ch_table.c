@@ -141,6 +141,9 @@ static void wrong_options_are_refused(void **state)
         {"url = \"http://u:p@h\"\ntable = \"t\"", "expected scheme, host and port alone"},
         {"url = \"http://h\"\ntable = \"t\"\nsettings = [ \"async_insert=1\" ]", "the sink sets it itself"},
         {"url = \"http://h\"\ntable = \"t\"\nsettings = [ \"a&b=1\" ]", "expected \"name=value\""},
+        {"url = \"http://h\"\ntable = \"t\"\ndatabase = \"\"", "ch-sink.database: is empty; give the database's name"},
+        {"url = \"https://h\"\ntable = \"t\"\ntls = { key = \"k.pem\" }",
+         "ch-sink.tls.key: is of no use without tls.cert"},
     };
     for (size_t i = 0; i < sizeof(confs) / sizeof(*confs); i++) {
         char conf[256];

@@ -169,6 +169,12 @@ static void refuses_nonsense(void **state)
         {"value = \"x\" \n fields = [ \"a=b\" ]", "generator.fields: given without `event`"},
         {"value = \"x\" \n event = \"bets.v1.BetPlaced\"", "generator.value: given beside `event`"},
         {"event = \"bets.v1.BetPlaced\" \n fields = [ \"seqq=1\" ]", "\"seqq\" is no field of bets.v1.BetPlaced"},
+        {"event = \"wallet.v1.DebitRequest\" \n fields = [ \"bet.stake_minor=1\" ]",
+         "\"bet.stake_minor\" is no field of wallet.v1.DebitRequest that a text can fill"},
+        {"event = \"wallet.v1.DebitRequest\" \n fields = [ \"bet=1\" ]",
+         "\"bet\" is no field of wallet.v1.DebitRequest that a text can fill"},
+        {"event = \"wallet.v1.DebitBatch\" \n fields = [ \"debits=1\" ]",
+         "\"debits\" is no field of wallet.v1.DebitBatch that a text can fill"},
         {"value = \"x\" \n rate = -1", "generator.rate"},
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {

@@ -33,6 +33,7 @@ static int setup(void **state)
     /* the server says hello before anything was sent */
     assert_true(caller_wait(&w->caller, &w->rpc.hello.done));
     assert_true(w->rpc.hello.ok);
+    assert_true(weir_kit_metric(w->kit, "weir_grpc_ingress_open_streams") == 1);
     *state = w;
     return 0;
 }

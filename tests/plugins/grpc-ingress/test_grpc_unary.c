@@ -35,19 +35,35 @@ static size_t open_request(uint8_t *out, const char *account)
     return wallet__v1__open_request__pack(&m, out);
 }
 
-static int setup(void **state)
+static int setup_with(void **state, const char *more)
 {
     struct world *w = calloc(1, sizeof *w);
     char conf[1024], target[80];
     assert_non_null(w);
     snprintf(w->path, sizeof w->path, "/tmp/weir-grpc-%d.sock", (int)getpid());
     snprintf(conf, sizeof conf, CONF, w->path);
+    strcat(conf, more);
     snprintf(target, sizeof target, "unix:%s", w->path);
     w->kit = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK | WEIR_KIT_LIBRARY_KEEPS);
     caller_open(&w->caller, w->kit, target, NULL, NULL);
     w->n = open_request(w->request, "anna");
     *state = w;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, "");
+}
+
+static int setup_one_slot(void **state)
+{
+    return setup_with(state, "slots = 1\n");
+}
+
+static int setup_young(void **state)
+{
+    return setup_with(state, "max_connection_age = \"50ms\"\n");
 }
 
 static int teardown(void **state)
@@ -260,6 +276,33 @@ static void more_calls_than_slots_are_all_answered(void **state)
     free(rpcs);
 }
 
+static bool has_left(void *arg)
+{
+    struct world *w = arg;
+    const gpr_timespec at_once = gpr_time_0(GPR_CLOCK_MONOTONIC);
+    grpc_completion_queue_next(w->caller.cq, at_once, NULL);
+    return grpc_channel_check_connectivity_state(w->caller.channel, 0) != GRPC_CHANNEL_READY;
+}
+
+/* The server asks the client to come again; the next call does, on another connection. */
+static void an_old_connection_is_left(void **state)
+{
+    struct world *w = *state;
+    for (int i = 0; i < 2; i++) {
+        struct rpc rpc;
+        rpc_unary(&rpc, &w->caller, OPEN, w->request, w->n, WAIT_MS, NULL);
+        struct weir_event *ev = weir_kit_wait_forwarded(w->kit, WAIT_MS);
+        assert_non_null(ev);
+        weir_kit_settle(w->kit, ev, WEIR_RETRY, "later");
+        assert_true(caller_wait(&w->caller, &rpc.all.done));
+        assert_int_equal(rpc.code, GRPC_STATUS_UNAVAILABLE);
+        char text[128];
+        assert_string_equal(rpc_trailer(&rpc, "weir-outcome", text), "not-executed");
+        rpc_free(&rpc);
+        assert_true(weir_kit_wait(w->kit, has_left, w, WAIT_MS));
+    }
+}
+
 static void a_caller_that_goes_away_costs_nothing(void **state)
 {
     struct world *w = *state;
@@ -306,6 +349,10 @@ static void bad_confs_are_named(void **state)
         {"listen = \"unix:/tmp/x\"\nmethods = { a = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
          "\"wallet.v1.AccountReply\" } }\nanswers = [ \"x=NO_SUCH_STATUS\" ]",
          "expected a gRPC status by name"},
+        {"listen = \"unix:/tmp/x\"\nmethods = { a = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
+         "\"wallet.v1.AccountReply\" }\nb = { on = \"/a.B/C\", event = \"wallet.v1.OpenRequest\", answer = "
+         "\"wallet.v1.AccountReply\" } }",
+         "the same method twice"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = weir_kit_refuses("grpc-ingress", bad[i].conf);
@@ -327,6 +374,8 @@ int main(void)
         TEST(a_shut_flow_answers_resource_exhausted),
         TEST(the_budget_field_shortens_the_deadline),
         TEST(more_calls_than_slots_are_all_answered),
+        cmocka_unit_test_setup_teardown(more_calls_than_slots_are_all_answered, setup_one_slot, teardown),
+        cmocka_unit_test_setup_teardown(an_old_connection_is_left, setup_young, teardown),
         TEST(a_caller_that_goes_away_costs_nothing),
         TEST(a_drain_answers_what_is_in_flight),
         cmocka_unit_test(bad_confs_are_named),

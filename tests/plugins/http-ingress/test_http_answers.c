@@ -292,6 +292,9 @@ static void many_at_once_and_one_after_the_other(void **state)
     response(&c[0], &r);
     assert_int_equal(r.status, 404);
     assert_true(weir_kit_metric(h.kit, "weir_http_ingress_requests_total") == N + 2);
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_request_seconds") == N + 1); /* of those with a route */
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_received_bytes_total") == (double)(N * strlen(BET)));
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_sent_bytes_total") >= (double)strlen(r.body));
     assert_true(weir_kit_metric(h.kit, "weir_http_ingress_connections") == N);
     for (int i = 0; i < N; i++) client_close(&c[i]);
     assert_true(weir_kit_metric(h.kit, "weir_http_ingress_connections") == 0);

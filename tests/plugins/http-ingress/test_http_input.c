@@ -280,6 +280,10 @@ static void bad_confs_are_refused(void **state)
     refuses(ROUTE("on = \"POST /\"") "\nanswers = [ \"a=20x\" ]", "found \"a=20x\"");
     refuses(ROUTE("on = \"POST /\"") "\ntls = { cert = \"x\" }", "expected both");
     refuses(ROUTE("on = \"POST /\"") "\ntokens = \"\\t\"", "expected at least one");
+#define DEBIT(text) "routes = { r = { on = \"POST /\", event = \"wallet.v1.DebitRequest\", " text " } }"
+    refuses(DEBIT("key = \"bet\""), "field \"bet\" is a message; a key is a scalar");
+    refuses(DEBIT("headers = [ \"A=bet\" ]"),
+            "a text cannot go into field \"bet\" of wallet.v1.DebitRequest: it is repeated or a message");
     refuses("routes = { a = { on = \"GET /{bet_id}\", event = \"bets.v1.PlaceBet\" }\n"
             "b = { on = \"GET /{account_id}\", event = \"bets.v1.PlaceBet\" } }",
             "route \"a\" answers this method and path already");

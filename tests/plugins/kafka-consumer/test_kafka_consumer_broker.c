@@ -52,6 +52,21 @@ static void from_latest_only_without_a_commit(void **state)
     scene_end(&s);
 }
 
+/* The broker has bounds of its own (6 s and more by default): its refusal is said, and the stage does not give up. */
+static void a_session_that_the_broker_does_not_grant(void **state)
+{
+    (void)state;
+    struct scene s;
+    if (!scene_real(&s, 1)) skip();
+    struct weir_kit *kit = consumer_open(&s, "session_timeout = \"1s\"");
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
+    const char *why;
+    weir_kit_state(kit, &why);
+    if (!strstr(why, "session timeout")) fail_msg("why: %s", why);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
+
 /* What was in flight when the process died comes again; what was committed does not. */
 static void a_killed_consumer_loses_nothing(void **state)
 {
@@ -165,6 +180,13 @@ static void login(void **state)
     kit = consumer_open(&with_login, more);
     assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
     weir_kit_close(kit);
+    snprintf(more, sizeof more, /* one that the broker does not offer */
+             "security = { protocol = \"sasl_plaintext\", mechanism = \"PLAIN\", username = \"%s\", password = "
+             "\"%s\" }",
+             user, password);
+    kit = consumer_open(&with_login, more);
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
+    weir_kit_close(kit);
     scene_end(&s);
 }
 
@@ -173,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_group_begins_at_the_earliest),
         cmocka_unit_test(from_latest_only_without_a_commit),
+        cmocka_unit_test(a_session_that_the_broker_does_not_grant),
         cmocka_unit_test(a_killed_consumer_loses_nothing),
         cmocka_unit_test(out_of_range_fails_loudly),
         cmocka_unit_test(a_new_group_begins_after_retention),

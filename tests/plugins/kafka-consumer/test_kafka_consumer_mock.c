@@ -96,6 +96,71 @@ static void the_commit_waits_for_the_oldest(void **state)
     scene_end(&s);
 }
 
+static void the_conf_says_what_message_a_value_is(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_mock(&s, 1);
+    topic_write(&s.broker, s.topic, 0, 0, 1);
+    struct weir_kit *kit = consumer_open(&s, "event = \"bets.v1.PlaceBet\"");
+    struct weir_event *ev = next_event(kit);
+    assert_int_equal(ev->schema, weir_kit_schema(kit, "bets.v1.PlaceBet")->id);
+    weir_kit_settle(kit, ev, WEIR_OK, NULL);
+    weir_kit_close(kit);
+    topic_write(&s.broker, s.topic, 0, 1, 1);
+    kit = consumer_open(&s, "");
+    ev = next_event(kit);
+    assert_int_equal(ev->schema, 0);
+    weir_kit_settle(kit, ev, WEIR_OK, NULL);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
+
+/* Many times what may be read ahead, and more than a window: reading goes on where it paused. */
+static void reads_on_beyond_what_it_prefetches(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    struct scene s;
+    scene_mock(&s, 1);
+    topic_write(&s.broker, s.topic, 0, 0, N);
+    struct weir_kit *kit = consumer_open(&s, "prefetch = \"64KiB\"\nbatch = 1000");
+    expect_run(kit, 0, N, WEIR_OK);
+    wait_committed(kit, &s, 0, N);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
+
+struct lag {
+    struct weir_kit *kit;
+    double events;
+};
+static bool has_lag(void *arg)
+{
+    const struct lag *l = arg;
+    return weir_kit_metric(l->kit, "weir_kafka_consumer_lag_events") == l->events;
+}
+
+static void what_is_not_dealt_with_yet_is_lag(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_mock(&s, 1);
+    topic_write(&s.broker, s.topic, 0, 0, 30);
+    struct weir_kit *kit = consumer_open(&s, "commit_interval = \"1ms\"");
+    struct weir_event *events[30];
+    for (int i = 0; i < 30; i++) events[i] = next_event(kit);
+    struct lag all = {kit, 30}, none = {kit, 0};
+    assert_true(weir_kit_wait(kit, has_lag, &all, BROKER_WAIT_MS));
+    for (int i = 0; i < 30; i++) weir_kit_settle(kit, events[i], WEIR_OK, NULL);
+    assert_true(weir_kit_wait(kit, has_lag, &none, BROKER_WAIT_MS));
+    wait_committed(kit, &s, 0, 30);
+    assert_true(weir_kit_metric(kit, "weir_kafka_consumer_commits_total") >= 1);
+    assert_true(weir_kit_metric(kit, "weir_kafka_consumer_rebalances_total") == 1);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
+
 static void retry_and_unknown_come_again(void **state)
 {
     (void)state;
@@ -238,6 +303,40 @@ static void refusals(void **state)
     }
 }
 
+/* What the plugin's guarantees rest on is not the user's to change; and what he wrote is not shown. */
+static void fixed_properties_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"log.queue",
+                                        "bootstrap.servers",
+                                        "metadata.broker.list",
+                                        "security.protocol",
+                                        "sasl.username",
+                                        "sasl.password",
+                                        "ssl.key.password",
+                                        "plugin.library.paths",
+                                        "enable.auto.commit",
+                                        "auto.commit.enable",
+                                        "enable.auto.offset.store",
+                                        "auto.offset.reset",
+                                        "group.id",
+                                        "group.instance.id",
+                                        "group.protocol",
+                                        "session.timeout.ms",
+                                        "queued.max.messages.kbytes",
+                                        "enable.partition.eof"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char conf[256], says[128];
+        snprintf(conf, sizeof conf,
+                 "brokers = \"localhost:9092\"\ntopic = \"orders\"\ngroup = \"g\"\nrdkafka = [ \"%s=hunter2\" ]",
+                 names[i]);
+        snprintf(says, sizeof says, "kafka-consumer.rdkafka: %s cannot be set here: ", names[i]);
+        char *text = weir_kit_refuses("kafka-consumer", conf);
+        if (!text || !strstr(text, says) || strstr(text, "hunter2")) fail_msg("expected \"%s\", got: %s", says, text);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +344,9 @@ int main(void)
         cmocka_unit_test(ready_without_a_record),
         cmocka_unit_test(a_commit_is_where_reading_goes_on),
         cmocka_unit_test(the_commit_waits_for_the_oldest),
+        cmocka_unit_test(the_conf_says_what_message_a_value_is),
+        cmocka_unit_test(reads_on_beyond_what_it_prefetches),
+        cmocka_unit_test(what_is_not_dealt_with_yet_is_lag),
         cmocka_unit_test(retry_and_unknown_come_again),
         cmocka_unit_test(a_rejected_event_stops_by_name),
         cmocka_unit_test(a_shut_flow_emits_nothing),
@@ -252,6 +354,7 @@ int main(void)
         cmocka_unit_test(failed_requests_are_repeated),
         cmocka_unit_test(no_broker),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(fixed_properties_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,6 +239,7 @@ static void refusals(void **state)
         {"security = { protocol = \"sasl_plaintext\", username = \"u\" }", "security.password: sasl_plaintext needs"},
         {"linger = \"5s\"", "linger: must be shorter than timeout"},
         {"topic = \"\"", "topic: required, but empty"},
+        {"security = { protocol = \"sasl_ssl\", mechanism = \"GSSAPI\" }", "security.mechanism: expected \"PLAIN\""},
         {"brokers = \"a:1,,b:2\"", "brokers: expected host:port"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -250,6 +251,62 @@ static void refusals(void **state)
         if (!text || !strstr(text, cases[i][1])) fail_msg("expected \"%s\", got: %s", cases[i][1], text);
         free(text);
     }
+}
+
+/* What the plugin's guarantees rest on is not the user's to change; and what he wrote is not shown. */
+static void fixed_properties_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"log.queue",
+                                        "bootstrap.servers",
+                                        "metadata.broker.list",
+                                        "security.protocol",
+                                        "sasl.username",
+                                        "sasl.password",
+                                        "ssl.key.password",
+                                        "plugin.library.paths",
+                                        "enable.idempotence",
+                                        "acks",
+                                        "request.required.acks",
+                                        "max.in.flight",
+                                        "max.in.flight.requests.per.connection",
+                                        "enable.gapless.guarantee",
+                                        "transactional.id",
+                                        "message.timeout.ms",
+                                        "delivery.timeout.ms",
+                                        "linger.ms",
+                                        "queue.buffering.max.ms",
+                                        "delivery.report.only.error"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char conf[256], says[128];
+        snprintf(conf, sizeof conf, "brokers = \"localhost:9092\"\ntopic = \"orders\"\nrdkafka = [ \"%s=hunter2\" ]",
+                 names[i]);
+        snprintf(says, sizeof says, "kafka-producer.rdkafka: %s cannot be set here: ", names[i]);
+        char *text = weir_kit_refuses("kafka-producer", conf);
+        if (!text || !strstr(text, says) || strstr(text, "hunter2")) fail_msg("expected \"%s\", got: %s", says, text);
+        free(text);
+    }
+}
+
+static void what_is_past_its_deadline_is_not_sent(void **state)
+{
+    (void)state;
+    struct broker b;
+    broker_mock(&b);
+    topic_create(&b, "orders", 1);
+    struct weir_kit *kit = open_sink(b.list, "");
+    const struct weir_kit_event late = {.value = {(const uint8_t *)"late", 4}, .deadline_ns = 1};
+    uint64_t first = push_string(kit, "a"), second = weir_kit_push(kit, &late), third = push_string(kit, "b");
+    settles_as(kit, second, WEIR_RETRY);
+    assert_string_equal(weir_kit_settled(kit, second)->why, "past its deadline before it was sent");
+    settles_as(kit, first, WEIR_OK);
+    settles_as(kit, third, WEIR_OK);
+    weir_kit_close(kit);
+    struct record *r = topic_read(&b, "orders", 2);
+    assert_string_equal(r[0].value, "a");
+    assert_string_equal(r[1].value, "b");
+    free(r);
+    broker_free(&b);
 }
 
 int main(void)
@@ -266,6 +323,8 @@ int main(void)
         cmocka_unit_test(no_answer_is_unknown),
         cmocka_unit_test(drain_waits_for_reports),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(fixed_properties_are_refused),
+        cmocka_unit_test(what_is_past_its_deadline_is_not_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,7 @@ static int check_event(const struct weir_event *ev, Wallet__V1__DebitReply **rep
         assert_int_equal(header(ev, "epoch"), r->epoch);
         assert_int_equal(header(ev, "shard"), r->shard);
         assert_int_equal(header(ev, "seq"), r->seq);
+        assert_int_equal(ev->n_headers, 4); /* and the schema: a traceparent is of the request, which is long over */
         Bets__V1__BetPlaced *m = bets__v1__bet_placed__unpack(NULL, r->event.len, r->event.data);
         assert_non_null(m);
         assert_true(ev->key.n == strlen(m->account_id));
@@ -102,6 +103,9 @@ static void the_outbox_gives_every_event_in_order(void **state)
         weir_kit_settle(relay, ev, WEIR_OK, NULL);
     }
     assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_emitted_total") == DEBITS);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_again_total") == 0);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_in_flight_events") == 0);
     weir_kit_close(relay);
     relay = relay_open(&db, "grace = \"0s\"");
     assert_true(weir_kit_wait_state(relay, WEIR_READY, WALLET_WAIT_MS));
@@ -136,6 +140,8 @@ static void what_fails_comes_again_until_it_is_delivered(void **state)
                               "application_name = 'weir ledger-relay' and datname = current_database()");
     }
     assert_true(tries > DEBITS);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_again_total") > 0);
+    assert_true(weir_kit_metric(relay, "weir_ledger_relay_emitted_total") >= tries);
     assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
     weir_kit_close(relay);
     weir_kit_close(wallet);
@@ -208,6 +214,37 @@ static void an_event_refused_for_ever_stops_the_pipeline(void **state)
     ledger_db_drop(&db);
 }
 
+static bool says_gap(void *relay)
+{
+    const char *why;
+    return weir_kit_state(relay, &why) == WEIR_DEGRADED && strstr(why, "the ledger lacks the entries from seq 3 to 3");
+}
+
+/* A row that somebody took away: what is before it goes, and nothing behind it, for the order would be lost. */
+static void a_gap_in_the_ledger_is_said(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    Wallet__V1__DebitReply *replies[DEBITS];
+    ledger_db_make(&db, 1);
+    struct weir_kit *wallet = wallet_open(&db, "shards = 1");
+    make_debits(&db, wallet, replies);
+    weir_kit_close(wallet);
+    ledger_db_do(&db, "delete from ledger.entries where seq = 3");
+    struct weir_kit *relay = relay_open(&db, "grace = \"0s\"; poll = \"5ms\"");
+    for (int i = 1; i <= 2; i++) {
+        struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
+        assert_non_null(ev);
+        assert_int_equal(ev->position, i);
+        weir_kit_settle(relay, ev, WEIR_OK, NULL);
+    }
+    assert_true(weir_kit_wait(relay, says_gap, relay, WALLET_WAIT_MS));
+    assert_null(weir_kit_forwarded(relay));
+    weir_kit_close(relay);
+    free_replies(replies);
+    ledger_db_drop(&db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +252,7 @@ int main(void)
         cmocka_unit_test(what_fails_comes_again_until_it_is_delivered),
         cmocka_unit_test(only_what_nobody_confirmed_is_repaired),
         cmocka_unit_test(an_event_refused_for_ever_stops_the_pipeline),
+        cmocka_unit_test(a_gap_in_the_ledger_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,9 @@ static void the_same_events_again_change_nothing(void **state)
         answers(b, "select count(*) from t", "100");
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_rows_total") == (round ? 0 : 100));
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") == (round ? 100 : 0));
+        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_bytes_total") > 100 * sizeof(int64_t));
+        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_transaction_seconds") ==
+                    weir_kit_metric(b->kit, "weir_pg_sink_transactions_total"));
         weir_kit_close(b->kit);
     }
 }
@@ -198,6 +201,19 @@ static void what_does_not_fit_is_named_and_waited_for(void **state)
     weir_kit_close(b->kit);
 }
 
+static void a_field_without_a_column_may_be_refused(void **state)
+{
+    struct bench *b = bench(state);
+    run_sql(b, "create table t (id bigint primary key, note text)");
+    open_sink(b, 0, T "unmapped = \"refuse\"");
+    reaches(b, WEIR_DEGRADED, "no column");
+    weir_kit_close(b->kit);
+    open_sink(b, 0, T "unmapped = \"ignore\"");
+    reaches(b, WEIR_READY, NULL);
+    settles(b, push_note(b, 1, "x"), WEIR_OK);
+    weir_kit_close(b->kit);
+}
+
 static void rows_that_linger_share_a_transaction(void **state)
 {
     struct bench *b = bench(state);
@@ -239,6 +255,7 @@ int main(void)
         TEST(strange_names_are_only_names),
         TEST(without_a_key_each_event_is_a_row),
         TEST(what_does_not_fit_is_named_and_waited_for),
+        TEST(a_field_without_a_column_may_be_refused),
         TEST(rows_that_linger_share_a_transaction),
         cmocka_unit_test(wrong_options_are_refused),
     };

@@ -75,6 +75,7 @@ static void what_comes_in_one_turn_is_one_message(void **state)
     for (int64_t i = 0; i < 3; i++) answer(w, 0, wallet_event(w, 0), WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
     for (int i = 0; i < 3; i++) wait_settled(w, n[i]);
     assert_true(weir_kit_metric(w->client, "weir_wallet_client_results_total") == 3);
+    assert_true(weir_kit_metric(w->client, "weir_wallet_client_call_seconds") == 3);
     assert_true(weir_kit_metric(w->client, "weir_wallet_client_batch_debits") == 1); /* messages */
 }
 
@@ -286,6 +287,13 @@ static void bad_confs_are_named(void **state)
         if (!strstr(text, bad[i].text)) fail_msg("expected \"%s\" in:\n%s", bad[i].text, text);
         free(text);
     }
+    char target[256] = "target = \"unix:/";
+    memset(target + strlen(target), 'x', 120);
+    strcat(target, "\"");
+    char *text = weir_kit_refuses("wallet-client", target);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "wallet-client.target: the socket path is too long"));
+    free(text);
     assert_null(weir_kit_refuses("wallet-client", "target = \"a:1, [::1]:2 ,unix:/x\""));
 }
 

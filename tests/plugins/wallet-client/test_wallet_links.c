@@ -104,6 +104,18 @@ static void a_shard_goes_to_one_wallet_and_both_get_some(void **state)
     world_close(&w);
 }
 
+static void one_shard_has_one_wallet(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned at[ACCOUNTS];
+    world_open(&w, 2, "shards = 1");
+    assert_true(world_wait(&w, both_ready, &w));
+    spread(&w, at);
+    for (unsigned i = 1; i < ACCOUNTS; i++) assert_int_equal(at[i], at[0]);
+    world_close(&w);
+}
+
 /* The next debit; confirmations come along and are of no interest here. */
 static struct weir_event *any_debit(struct world *w, unsigned *at)
 {
@@ -270,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shard_goes_to_one_wallet_and_both_get_some),
+        cmocka_unit_test(one_shard_has_one_wallet),
         cmocka_unit_test(addresses_come_and_go_without_an_error),
         cmocka_unit_test(unary_calls_have_the_same_outcomes),
         cmocka_unit_test(a_call_that_gets_no_answer_may_have_been_executed),

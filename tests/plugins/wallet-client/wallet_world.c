@@ -21,8 +21,9 @@ static const char WALLET_CONF[] =
 
 void wallet_start(struct world *w, unsigned i)
 {
-    char conf[2048];
+    char conf[sizeof WALLET_CONF + sizeof w->address[0] + sizeof w->wallet_conf];
     snprintf(conf, sizeof conf, WALLET_CONF, w->address[i]);
+    strcat(conf, w->wallet_conf);
     w->wallet[i] = weir_kit_open_with("grpc-ingress", conf, WEIR_KIT_REAL_CLOCK | WEIR_KIT_NOT_ALONE);
 }
 

@@ -13,6 +13,7 @@ struct world {
     struct weir_kit *client;
     struct weir_kit *wallet[WALLETS]; /* NULL: not there */
     char address[WALLETS][80];        /* "unix:/..." */
+    char wallet_conf[512];            /* more of each wallet's conf */
 };
 
 void world_open(struct world *, unsigned n_wallets, const char *more_conf); /* and waits until the client is ready */

@@ -33,6 +33,65 @@ static void opens_credits_and_debits(void **state)
     ledger_db_drop(&db);
 }
 
+static bool has_notice(void *arg)
+{
+    struct ledger_db *db = arg;
+    assert_int_equal(PQconsumeInput(db->conn), 1);
+    PGnotify *notice = PQnotifies(db->conn);
+    bool yes = notice && strcmp(notice->relname, "weir_ledger") == 0;
+    PQfreemem(notice);
+    return yes;
+}
+
+static void a_debit_wakes_who_listens(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    ledger_db_make(&db, 8);
+    ledger_db_do(&db, "listen weir_ledger");
+    struct weir_kit *kit = wallet_open(&db, "shards = 8\nnotify = true");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "accepted");
+    wallet_expect(kit, wallet_credit(kit, "ada", "k1", 1000), "accepted");
+    assert_false(has_notice(&db)); /* nothing to publish yet */
+    wallet_expect(kit, wallet_debit(kit, "ada", "b1", 300), "accepted");
+    assert_true(weir_kit_wait(kit, has_notice, &db, WALLET_WAIT_MS));
+    weir_kit_close(kit);
+    kit = wallet_open(&db, "shards = 8\nnotify = false");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b2", 300), "accepted");
+    ledger_db_do(&db, "select 1"); /* a notice would have come before its answer */
+    assert_false(has_notice(&db));
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
+static void counts_what_it_does(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    ledger_db_make(&db, 8);
+    struct weir_kit *kit = wallet_open(&db, "shards = 8\nconnections = 1");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "accepted");
+    wallet_expect(kit, wallet_credit(kit, "ada", "k1", 1000), "accepted");
+    uint64_t debit = wallet_debit(kit, "ada", "b1", 300);
+    wallet_expect(kit, debit, "accepted");
+    wallet_expect(kit, wallet_credit(kit, "ada", "k2", 1), "accepted");
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_backlog_events") == 1);
+    double transactions = weir_kit_metric(kit, "weir_wallet_ledger_transactions_total");
+    assert_true(transactions >= 4);
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_batch_requests") == transactions);
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_transaction_seconds") == transactions);
+    Wallet__V1__DebitReply *r = wallet_debit_reply(kit, debit);
+    wallet_confirm(kit, r->epoch, r->shard, r->seq, r->seq);
+    wallet__v1__debit_reply__free_unpacked(r, NULL);
+    weir_kit_run(kit);
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_confirmed_total") == 1);
+    wallet_expect(kit, wallet_debit(kit, "ada", "b2", 1), "accepted"); /* writes what was confirmed along */
+    wallet_expect(kit, wallet_credit(kit, "ada", "k3", 1), "accepted");
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_backlog_events") == 1); /* b2; b1 is confirmed */
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
 static void a_replay_brings_the_first_bytes(void **state)
 {
     (void)state;
@@ -162,6 +221,26 @@ static void says_what_is_wrong_with_the_ledger(void **state)
     ledger_db_drop(&db);
 }
 
+/* Without it COMMIT answers before the row is on disk: "accepted" would be a lie after a crash. */
+static void a_ledger_that_does_not_wait_for_the_disk_is_refused(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    const char *why = NULL;
+    char sql[128];
+    ledger_db_make(&db, 4);
+    snprintf(sql, sizeof sql, "alter database %s set synchronous_commit = off", db.name);
+    ledger_db_do(&db, sql);
+    struct weir_kit *kit = wallet_open(&db, "shards = 4\npatience = \"50ms\"");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "not-executed");
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, WALLET_WAIT_MS));
+    weir_kit_state(kit, &why);
+    if (!strstr(why, "synchronous_commit is off")) fail_msg("why: %s", why);
+    assert_number(&db, "select count(*) from ledger.accounts", 0);
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
 static void refuses_a_bad_connection_string_without_its_password(void **state)
 {
     (void)state;
@@ -176,10 +255,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_credits_and_debits),
+        cmocka_unit_test(a_debit_wakes_who_listens),
+        cmocka_unit_test(counts_what_it_does),
         cmocka_unit_test(a_replay_brings_the_first_bytes),
         cmocka_unit_test(one_batch_with_everything_twice),
         cmocka_unit_test(confirmations_become_the_published_prefix),
         cmocka_unit_test(says_what_is_wrong_with_the_ledger),
+        cmocka_unit_test(a_ledger_that_does_not_wait_for_the_disk_is_refused),
         cmocka_unit_test(refuses_a_bad_connection_string_without_its_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
