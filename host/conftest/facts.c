@@ -53,11 +53,11 @@ void facts_add_bytes(struct facts *f, const char *key, struct weir_slice s)
     free(text);
 }
 
-void facts_drop_implied(struct facts *f)
+void facts_filter(struct facts *f, bool (*keep)(void *arg, const struct fact *), void *arg)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->n; i++) {
-        if (!f->v[i].implied) {
+        if (keep(arg, &f->v[i])) {
             f->v[kept++] = f->v[i];
             continue;
         }

@@ -79,6 +79,18 @@ static void load_conf(struct reading *r)
 }
 
 /* ---- steps */
+/* "fields.a[2].b" was written in the group, if only to say that it has its default. */
+static bool was_given(void *group, const struct fact *f)
+{
+    char path[512] = "", *to = path;
+    for (const char *from = f->key + strcspn(f->key, "."); *from && to < path + sizeof path - 3; from++) {
+        if (*from == '[') *to++ = '.';
+        *to++ = *from;
+    }
+    *to = '\0';
+    return !f->implied || config_setting_lookup(group, path + 1);
+}
+
 static void encode(struct reading *r, struct step *s, struct content *c)
 {
     struct plan_errors e = errors_at(r, s->at);
@@ -93,7 +105,7 @@ static void encode(struct reading *r, struct step *s, struct content *c)
     if (!c->message || (c->fields && c->has)) return;
     if (!fields_encode(&o, path, c->message, group, &c->wire) || !group) return;
     facts_add_message(&c->expected, c->message, c->wire);
-    if (c->has) facts_drop_implied(&c->expected); /* only what was given is looked at */
+    if (c->has) facts_filter(&c->expected, was_given, (void *)c->has); /* only that is looked at */
 }
 
 /* Did an earlier step of this kind name it? */

@@ -262,11 +262,14 @@ static void drain_to_the_end(struct rig *rig, struct pipeline *p)
     start_drain(lane);
     rig_run(rig);
     while (lane->phase < LANE_CLOSING && real_ms() < until) {
-        fake_settle_rest(rig);
+        bool settled = fake_settle_rest(rig);
         sleep_on_all(rig, timers_next(&lane->timers) == UINT64_MAX ? 5 : 0);
         rig_run(rig);
-        if (lane->phase < LANE_CLOSING && timers_next(&lane->timers) != UINT64_MAX)
+        if (lane->phase == LANE_CLOSING) break;
+        if (timers_next(&lane->timers) != UINT64_MAX)
             rig_advance(rig, timers_next(&lane->timers) - lane->fake_now);
+        else if (!settled && !may_still_come(rig))
+            break;
     }
     if (lane->phase < LANE_CLOSING)
         rig_fail(rig, rig->test->at, "%s does not drain: stage %s holds %u tickets, %u batches", p->conf->name,

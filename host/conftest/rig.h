@@ -82,7 +82,7 @@ void fake_install(struct rig *, struct fake *); /* before the stage is made */
 void fake_send(struct rig *, struct fake *);    /* what waits for its flow */
 void fake_settle(struct rig *, struct arrival *, const struct weir_result *);
 bool fake_pass(struct rig *, struct arrival *); /* false: no memory */
-void fake_settle_rest(struct rig *);
+bool fake_settle_rest(struct rig *);            /* as ok; true when there was any */
 void fake_free(struct rig *);
 
 /* http.c */
