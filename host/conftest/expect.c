@@ -1,5 +1,6 @@
 /* expect.c - what a test expects: each waits for what is to come, compares it, and shows the difference. */
 #include "rig.h"
+#include "units.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,7 @@ static const char *text(struct weir_slice s)
 }
 
 /* Says what differs; frees both. */
-static void compare(struct rig *rig, const struct step *s, struct facts *expected, struct facts *seen, bool whole,
+void expect_compare(struct rig *rig, const struct step *s, struct facts *expected, struct facts *seen, bool whole,
                     const char *what, const char *where)
 {
     if (!facts_agree(expected, seen, whole)) {
@@ -31,7 +32,7 @@ static void copy_facts(struct facts *to, const struct facts *from)
     to->no_memory |= from->no_memory;
 }
 
-static void add_headers(struct facts *f, const struct weir_pair *headers, uint32_t n, bool lower)
+void expect_headers(struct facts *f, const struct weir_pair *headers, uint32_t n, bool lower)
 {
     char key[160];
     for (uint32_t i = 0; i < n; i++) {
@@ -46,20 +47,23 @@ static void add_content(struct facts *f, const struct content *c)
 {
     if (c->message) facts_add(f, "message", "%s", c->message->full_name);
     if (c->value.p) facts_add_bytes(f, "value", c->value);
-    add_headers(f, c->headers.items, c->headers.n, false);
+    expect_headers(f, c->headers.items, c->headers.n, false);
     copy_facts(f, &c->expected);
 }
 
 /* ---- arrives */
 static void describe(struct rig *rig, const struct weir_event *ev, struct facts *f)
 {
+    char duration[WEIR_UNIT_TEXT];
+    uint64_t now = rig->pipelines[0]->lanes[0].fake_now;
     const struct weir_schema *s = weir_schemas_by_id(rig->test->conf->schemas, ev->schema);
     facts_add(f, "message", "%s", s ? s->full_name : "");
     facts_add_bytes(f, "key", ev->key);
     facts_add(f, "position", "%llu", (unsigned long long)ev->position);
     facts_add(f, "partition", "%u", ev->partition);
     facts_add(f, "attempt", "%u", ev->attempt);
-    add_headers(f, ev->headers, ev->n_headers, false);
+    if (ev->deadline_ns) facts_add(f, "deadline", "%s", weir_format_duration(ev->deadline_ns - now, duration));
+    expect_headers(f, ev->headers, ev->n_headers, false);
     if (s)
         facts_add_message(f, s, ev->value);
     else
@@ -70,7 +74,6 @@ struct wanted {
     const struct step *step;
     struct arrival *arrival;
     struct push *push;
-    struct request *request;
 };
 
 static bool has_arrived(struct rig *rig, void *arg)
@@ -84,6 +87,7 @@ static bool has_arrived(struct rig *rig, void *arg)
 void expect_arrives(struct rig *rig, const struct step *s)
 {
     const struct event_keys *k = &s->keys->arrives;
+    char duration[WEIR_UNIT_TEXT];
     struct wanted w = {.step = s};
     struct facts expected = {0}, seen = {0};
     if (!rig_wait(rig, has_arrived, &w)) {
@@ -97,8 +101,9 @@ void expect_arrives(struct rig *rig, const struct step *s)
     if (k->position >= 0) facts_add(&expected, "position", "%lld", (long long)k->position);
     if (k->partition >= 0) facts_add(&expected, "partition", "%lld", (long long)k->partition);
     if (k->attempt >= 0) facts_add(&expected, "attempt", "%lld", (long long)k->attempt);
+    if (k->deadline) facts_add(&expected, "deadline", "%s", weir_format_duration(k->deadline, duration));
     describe(rig, w.arrival->ev, &seen);
-    compare(rig, s, &expected, &seen, k->content.fields != NULL, "arrives: what came to", s->fake->stage->name);
+    expect_compare(rig, s, &expected, &seen, k->content.fields != NULL, "arrives: what came to", s->fake->stage->name);
 }
 
 /* ---- settled */
@@ -121,7 +126,9 @@ void expect_settled(struct rig *rig, const struct step *s)
     const struct result_keys *k = &s->keys->settled;
     struct wanted w = {.step = s};
     struct facts expected = {0}, seen = {0};
-    if (!rig_wait(rig, has_settled, &w)) {
+    bool met = has_settled(rig, &w);
+    if (!met && w.push) met = rig_wait(rig, has_settled, &w);
+    if (!met) {
         rig_fail(rig, s->at, w.push ? "settled: the event is still open" : "settled: no event of %s is left to ask for",
                  s->fake->stage->name);
         return;
@@ -133,48 +140,8 @@ void expect_settled(struct rig *rig, const struct step *s)
     if (k->why.n && expected.n == 3) expected.v[2].part = true;
     add_content(&expected, &k->content);
     copy_facts(&seen, &w.push->result);
-    compare(rig, s, &expected, &seen, k->content.fields != NULL, "settled: what became of the event of",
-            s->fake->stage->name);
-}
-
-/* ---- answer */
-static bool has_answered(struct rig *rig, void *arg)
-{
-    struct wanted *w = arg;
-    struct facts f = {0};
-    const char *name = text(w->step->keys->answer.name);
-    (void)rig;
-    for (w->request = rig->requests; w->request; w->request = w->request->next)
-        if (!w->request->asked && (!name || (w->request->name && !strcmp(w->request->name, name)))) break;
-    bool whole = w->request && request_answer(w->request, &f);
-    facts_free(&f);
-    return whole;
-}
-
-void expect_answer(struct rig *rig, const struct step *s)
-{
-    const struct http_keys *k = &s->keys->answer;
-    const struct weir_slice *parts = k->body_has.items;
-    struct wanted w = {.step = s};
-    struct facts expected = {0}, seen = {0};
-    if (!rig_wait(rig, has_answered, &w)) {
-        rig_fail(rig, s->at,
-                 !w.request        ? "answer: no request is left to ask for"
-                 : w.request->over ? "answer: the connection was closed without an answer"
-                                   : "answer: the request is still open");
-        return;
-    }
-    w.request->asked = true;
-    request_answer(w.request, &seen);
-    facts_add(&expected, "status", "%lld", (long long)k->status);
-    add_headers(&expected, k->headers.items, k->headers.n, true);
-    if (s->json || k->body.p) facts_add(&expected, "body", "%s", s->json ? s->json : (const char *)k->body.p);
-    for (uint32_t i = 0; i < k->body_has.n; i++) {
-        size_t before = expected.n;
-        facts_add(&expected, "body", "%s", (const char *)parts[i].p);
-        if (expected.n > before) expected.v[before].part = true;
-    }
-    compare(rig, s, &expected, &seen, false, "answer: what was answered", "");
+    expect_compare(rig, s, &expected, &seen, k->content.fields != NULL, "settled: what became of the event of",
+                   s->fake->stage->name);
 }
 
 /* ---- state, metrics, prints */
@@ -205,7 +172,7 @@ void expect_state(struct rig *rig, const struct step *s)
     if (k->why.n) facts_add(&expected, "why", "%s", (const char *)k->why.p);
     if (expected.n == 2) expected.v[1].part = true;
     facts_add(&seen, "why", "%s", w.stage->why);
-    compare(rig, s, &expected, &seen, false, "state: what is said of itself by", w.stage->ctx.stage);
+    expect_compare(rig, s, &expected, &seen, false, "state: what is said of itself by", w.stage->ctx.stage);
 }
 
 /* Does the series "name{a=\"b\"}" have the name and labels of "name{a=b}"? */
@@ -280,7 +247,7 @@ void expect_metrics(struct rig *rig, const struct step *s)
     struct facts expected = {0}, seen = {0};
     if (rig_wait(rig, is_counted, (void *)s)) return;
     count(rig, s, &expected, &seen);
-    compare(rig, s, &expected, &seen, false, "metrics: what was counted", "");
+    expect_compare(rig, s, &expected, &seen, false, "metrics: what was counted", "");
 }
 
 /* The lines written to stdout since the last look, as "line 1", ... */
@@ -311,7 +278,7 @@ void expect_prints(struct rig *rig, const struct step *s)
     }
     rig_run(rig);
     add_printed(rig, &seen);
-    compare(rig, s, &expected, &seen, true, "prints: what was written to stdout", "");
+    expect_compare(rig, s, &expected, &seen, true, "prints: what was written to stdout", "");
 }
 
 /* ---- the rest */
@@ -329,6 +296,15 @@ static void show_push(struct rig *rig, const struct push *p)
     fprintf(rig->out, "      the event that %s pushed at line %d was settled, and no `settled` expects it:\n",
             p->fake->stage->name, p->step->at.line);
     facts_print(&p->result, rig->out);
+}
+
+static void show_call(struct rig *rig, const struct call *c)
+{
+    struct facts seen = {0};
+    fputs("      a request came to 127.0.0.1 that no `asked` expects:\n", rig->out);
+    call_facts(c, &seen);
+    facts_print(&seen, rig->out);
+    facts_free(&seen);
 }
 
 static void show_request(struct rig *rig, const struct request *r)
@@ -349,6 +325,8 @@ void show_rest(struct rig *rig)
         if (p->settled && !p->asked) show_push(rig, p);
     for (struct request *r = rig->requests; r; r = r->next)
         if (r->over && !r->asked) show_request(rig, r);
+    for (struct call *c = rig->calls; c; c = c->next)
+        if (c->whole && !c->asked) show_call(rig, c);
     add_printed(rig, &printed);
     if (printed.n) fputs("      these lines were written to stdout, and no `prints` expects them:\n", rig->out);
     facts_print(&printed, rig->out);
@@ -361,6 +339,7 @@ static bool is_rest(struct rig *rig)
     for (struct arrival *a = rig->arrivals; a; a = a->next) any |= !a->expected;
     for (struct push *p = rig->pushes; p; p = p->next) any |= p->settled && !p->asked;
     for (struct request *r = rig->requests; r; r = r->next) any |= r->over && !r->asked;
+    for (struct call *c = rig->calls; c; c = c->next) any |= c->whole && !c->asked;
     return any;
 }
 

@@ -1,6 +1,6 @@
 /* facts.c - the list of named texts, and the difference of two. */
 #include "facts.h"
-#include <ctype.h>
+#include "text.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,30 +35,29 @@ void facts_add(struct facts *f, const char *key, const char *fmt, ...)
     add(f, key, value);
 }
 
-static bool is_text(struct weir_slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f) return false;
-    return true;
-}
-
 void facts_add_bytes(struct facts *f, const char *key, struct weir_slice s)
 {
-    if (is_text(s)) {
-        facts_add(f, key, "%.*s", (int)s.n, s.n ? (const char *)s.p : "");
-        return;
+    char *text = calloc(1, s.n + 1), *value = malloc(4 * s.n + 1), *to = value; /* UTF-8 is looked at up to a NUL */
+    if (text && s.n) memcpy(text, s.p, s.n);
+    for (size_t i = 0; text && value && i < s.n;) {
+        size_t n = (uint8_t)text[i] < 0x20 || text[i] == 0x7f ? 0 : weir_utf8_len(text + i);
+        if (n)
+            to = mempcpy(to, text + i, n);
+        else
+            to += sprintf(to, "\\x%02x", (unsigned)(uint8_t)text[i]);
+        i += n ? n : 1;
     }
-    char *hex = malloc(2 * s.n + 3);
-    if (hex) strcpy(hex, "0x");
-    for (size_t i = 0; hex && i < s.n; i++) sprintf(hex + 2 + 2 * i, "%02x", s.p[i]);
-    add(f, key, hex);
+    if (value) *to = '\0';
+    add(f, key, text ? value : NULL);
+    if (!text) free(value);
+    free(text);
 }
 
-void facts_drop_implied(struct facts *f)
+void facts_filter(struct facts *f, bool (*keep)(void *arg, const struct fact *), void *arg)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->n; i++) {
-        if (!f->v[i].implied) {
+        if (keep(arg, &f->v[i])) {
             f->v[kept++] = f->v[i];
             continue;
         }

@@ -16,12 +16,12 @@ struct facts {
 };
 
 void facts_add(struct facts *, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Bytes as text, or in hexadecimal when they are no text. */
+/* Bytes as text, \xHH for those that are none. */
 void facts_add_bytes(struct facts *, const char *key, struct weir_slice);
 /* One fact a field of the message in wire form, "fields.player.id"; or one that says that it does not parse. */
 void facts_add_message(struct facts *, const struct weir_schema *, struct weir_slice wire);
-/* Keeps only what is on the wire. */
-void facts_drop_implied(struct facts *);
+/* Keeps what keep(arg, fact) says. */
+void facts_filter(struct facts *, bool (*keep)(void *arg, const struct fact *), void *arg);
 const char *facts_get(const struct facts *, const char *key); /* NULL: none */
 void facts_free(struct facts *);
 

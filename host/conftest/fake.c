@@ -222,11 +222,16 @@ bool fake_pass(struct rig *rig, struct arrival *a)
     return moved;
 }
 
-void fake_settle_rest(struct rig *rig)
+bool fake_settle_rest(struct rig *rig)
 {
+    bool any = false;
     const struct weir_result ok = {.outcome_name = ""};
-    for (struct arrival *a = rig->arrivals; a; a = a->next)
-        if (!a->gone) fake_settle(rig, a, &ok);
+    for (struct arrival *a = rig->arrivals; a; a = a->next) {
+        if (a->gone) continue;
+        fake_settle(rig, a, &ok);
+        any = true;
+    }
+    return any;
 }
 
 void fake_free(struct rig *rig)

@@ -101,23 +101,30 @@ void request_hang_up(struct request *r)
     r->fd = -1;
 }
 
-bool request_answer(const struct request *r, struct facts *f)
+void http_add_headers(struct facts *f, const char *message)
 {
-    const char *end = strstr(r->got, "\r\n\r\n"), *line = strstr(r->got, "\r\n");
-    int status;
-    if (!r->over || !end || sscanf(r->got, "HTTP/1.1 %d", &status) != 1) return false;
-    facts_add(f, "status", "%d", status);
-    while (line < end) {
+    const char *end = strstr(message, "\r\n\r\n"), *line = strstr(message, "\r\n");
+    while (line && line < end) {
         char name[128];
         line += 2;
         size_t n = strcspn(line, ":\r");
-        const char *value = line + n + 1 + strspn(line + n + 1, " "), *stop = strstr(line, "\r\n");
+        const char *stop = strstr(line, "\r\n"), *value = line + n + (line[n] == ':');
+        value += strspn(value, " ");
         snprintf(name, sizeof name, "header %.*s", (int)n, line);
         for (char *c = name; *c; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
         facts_add(f, name, "%.*s", (int)(stop - value), value);
         line = stop;
     }
-    facts_add(f, "body", "%s", end + 4);
+}
+
+bool request_answer(const struct request *r, struct facts *f)
+{
+    const char *end = strstr(r->got, "\r\n\r\n");
+    int status;
+    if (!r->over || !end || sscanf(r->got, "HTTP/1.1 %d", &status) != 1) return false;
+    facts_add(f, "status", "%d", status);
+    http_add_headers(f, r->got);
+    facts_add_bytes(f, "body", (struct weir_slice){(const uint8_t *)end + 4, r->n_got - (size_t)(end + 4 - r->got)});
     return true;
 }
 

@@ -27,6 +27,11 @@ static const struct weir_opt text_options[] = {{.name = "name",
                                                 .doc = "a text"},
                                                WEIR_OPT_END};
 
+static const struct weir_opt any_text_options[] =
+    {/* it may be empty */
+     {.name = "name", .type = WEIR_STRING, .offset = 0, .size = sizeof(struct weir_slice), .doc = "a text"},
+     WEIR_OPT_END};
+
 static const struct weir_opt push_options[] = {
     EVENT(at, "at", WEIR_STRING, .doc = AT_DOC),
     EVENT(name, "name", WEIR_STRING, .doc = "how `settled` calls it"),
@@ -58,6 +63,7 @@ static const struct weir_opt arrives_options[] = {
     EVENT(position, "position", WEIR_INT, .def = "-1", .min = -1, .max = INT64_MAX, .doc = "its position; -1: any"),
     EVENT(partition, "partition", WEIR_INT, .def = "-1", .min = -1, .max = UINT32_MAX, .doc = "its partition; -1: any"),
     EVENT(attempt, "attempt", WEIR_INT, .def = "-1", .min = -1, .max = UINT16_MAX, .doc = "its attempt; -1: any"),
+    EVENT(deadline, "deadline", WEIR_DURATION, .min = 0, .max = NANOS_MAX, .doc = "its deadline, from now"),
     WEIR_OPT_END};
 
 static const struct weir_opt pass_options[] = {
@@ -110,6 +116,27 @@ static const struct weir_opt answer_options[] = {
          .doc = "texts that are in the body"),
     WEIR_OPT_END};
 
+static const struct weir_opt asked_options[] = {
+    HTTP(name, "name", WEIR_STRING, .doc = "how `reply` calls it from here on"),
+    HTTP(on, "on", WEIR_STRING, .doc = "method and path, percent signs decoded"),
+    HTTP(on_has, "on_has", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
+         .doc = "texts that are in method and path"),
+    HTTP(headers, "headers", WEIR_MAP, .doc = "headers that it has, among others"),
+    HTTP(body, "body", WEIR_STRING, .doc = "the whole body"),
+    HTTP(body_has, "body_has", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
+         .doc = "texts that are in the body"),
+    WEIR_OPT_END};
+
+static const struct weir_opt reply_options[] = {
+    HTTP(name, "name", WEIR_STRING, .doc = "the request, as `asked` named it; the oldest one when not given"),
+    HTTP(status, "status", WEIR_INT, .def = "200", .min = 100, .max = 599, .doc = "the HTTP status"),
+    HTTP(headers, "headers", WEIR_MAP, .doc = "headers of the answer"),
+    HTTP(json, "json", WEIR_GROUP, .doc = "the body, as JSON of the same names and values"),
+    HTTP(body, "body", WEIR_STRING, .doc = "the body as it is, instead of `json`"),
+    HTTP(strings, "strings", WEIR_LIST, .sub = any_text_options, .sub_size = sizeof(struct weir_slice),
+         .doc = "the body as texts, each with its length before it (a varint), instead of `json`"),
+    WEIR_OPT_END};
+
 static const struct weir_opt state_options[] = {
     KEY(struct state_keys, stage, "stage", WEIR_STRING, .flags = WEIR_REQUIRED,
         .doc = "any stage, as \"stage\" or \"pipeline.stage\""),
@@ -132,6 +159,9 @@ const struct weir_opt step_options[STEP_KINDS + 1] = {
                           .doc = "sends an HTTP request to a kept source, on a connection of its own"),
     [STEP_ANSWER] = STEP(answer, "answer", WEIR_GROUP, .sub = answer_options, .doc = "expects the answer to a request"),
     [STEP_HANG_UP] = STEP(hang_up, "hang_up", WEIR_STRING, .doc = "closes the connection of the request of this name"),
+    [STEP_ASKED] = STEP(asked, "asked", WEIR_GROUP, .sub = asked_options,
+                        .doc = "expects the next HTTP request that a kept stage sends to 127.0.0.1:${TEST_PORT}"),
+    [STEP_REPLY] = STEP(reply, "reply", WEIR_GROUP, .sub = reply_options, .doc = "answers such a request"),
     [STEP_ADVANCE] = STEP(advance, "advance", WEIR_DURATION, .min = 0, .max = NANOS_MAX,
                           .doc = "moves the clock on; timers fire in order"),
     [STEP_FLOW] = STEP(flow, "flow", WEIR_ENUM, .def = "open", .choices = flow_names,
@@ -142,7 +172,7 @@ const struct weir_opt step_options[STEP_KINDS + 1] = {
     [STEP_STATE] = STEP(state, "state", WEIR_GROUP, .sub = state_options, .doc = "expects what a stage says of itself"),
     [STEP_METRICS] = STEP(metrics, "metrics", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
                           .doc = "expects sums over series, each as \"name=2\" or \"name{label=value,...}=2\""),
-    [STEP_PRINTS] = STEP(prints, "prints", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
+    [STEP_PRINTS] = STEP(prints, "prints", WEIR_LIST, .sub = any_text_options, .sub_size = sizeof(struct weir_slice),
                          .doc = "expects the lines written to stdout since the last `prints`"),
     WEIR_OPT_END};
 
@@ -169,7 +199,8 @@ const struct weir_opt file_options[] = {
     FILE_KEY(conf, "conf", WEIR_LIST, .sub = text_options, .sub_size = sizeof(struct weir_slice),
              .doc = "the confs under test, relative to this file"),
     FILE_KEY(env, "env", WEIR_MAP,
-             .doc = "all that ${NAME} in the confs sees; ${TEST_DIR}, here and there, is a folder of the test's own"),
+             .doc = "all that ${NAME} in the confs sees; ${TEST_DIR}, here and there, is a folder of the test's own, "
+                    "${TEST_PORT} a port of 127.0.0.1 on which it listens"),
     FILE_KEY(tests, "tests", WEIR_LIST, .flags = WEIR_REQUIRED, .sub = test_options,
              .sub_size = sizeof(struct test_keys), .doc = "a group of tests, each `name = { ... }`"),
     WEIR_OPT_END};

@@ -28,9 +28,9 @@ struct result_keys { /* settle, settled */
 struct pass_keys {
     struct weir_slice at, name;
 };
-struct http_keys { /* request, answer */
+struct http_keys { /* request, answer, asked, reply */
     struct weir_slice name, to, on, body;
-    struct weir_list headers, body_has;
+    struct weir_list headers, on_has, body_has, strings;
     const config_setting_t *json;
     int64_t status;
 };
@@ -48,6 +48,8 @@ enum step_kind {
     STEP_REQUEST,
     STEP_ANSWER,
     STEP_HANG_UP,
+    STEP_ASKED,
+    STEP_REPLY,
     STEP_ADVANCE,
     STEP_FLOW,
     STEP_DRAIN,
@@ -61,7 +63,7 @@ struct step_keys {
     struct event_keys push, arrives;
     struct pass_keys pass;
     struct result_keys settle, settled;
-    struct http_keys request, answer;
+    struct http_keys request, answer, asked, reply;
     struct weir_slice hang_up;
     uint64_t advance;
     int flow;

@@ -5,6 +5,7 @@
 #include "rig.h"
 #include "verdict.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ struct args {
 struct session {
     struct args args;
     FILE *out; /* our stdout; descriptor 1 is the plugins' */
-    int prints;
+    int prints, server;
+    unsigned port; /* of 127.0.0.1, on which server listens */
     char dir[64];
     unsigned passed, failed;
 };
@@ -120,7 +122,7 @@ static void expect_verdict(struct rig *rig, struct test *t)
 
 static void run_steps(struct rig *rig, struct test *t, struct session *s, FILE *out)
 {
-    if (rig_open(rig, t, out, s->prints)) {
+    if (rig_open(rig, t, out, s->prints, s->server)) {
         for (size_t i = 0; i < t->n_steps && !rig->failed; i++) step_run(rig, &t->steps[i]);
         if (!rig->failed) expect_nothing_else(rig);
         if (rig->failed) show_rest(rig);
@@ -168,7 +170,7 @@ static bool is_wanted(const struct args *a, const char *name)
 static int run_file(struct session *s, const char *path)
 {
     struct weir_errors errs = {0};
-    struct test_file file = {.path = path, .dir = s->dir};
+    struct test_file file = {.path = path, .dir = s->dir, .port = s->port};
     test_file_read(&file, &errs);
     int code = errs.n ? EXIT_USAGE : EXIT_OK;
     weir_errors_print(&errs, stderr);
@@ -199,6 +201,8 @@ static int run_files(struct session *s)
     const char *tmp = getenv("TMPDIR");
     int code = EXIT_OK;
     snprintf(s->dir, sizeof s->dir, "%.40s/weir-test-XXXXXX", tmp && *tmp == '/' && strlen(tmp) <= 40 ? tmp : "/tmp");
+    s->server = server_listen(&s->port);
+    if (s->server < 0) return usage("cannot listen on 127.0.0.1: ", strerror(errno));
     if (take_stdout(s) || !mkdtemp(s->dir)) return usage("cannot make a folder or a file for the tests in ", s->dir);
     weir_log_setup(WEIR_INFO, false);
     int nowhere = s->args.logs ? -1 : open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -43,6 +43,7 @@ struct test {
 };
 struct test_file {
     const char *path, *dir; /* dir: what ${TEST_DIR} stands for */
+    unsigned port;          /* ${TEST_PORT} */
     struct weir_arena arena;
     struct weir_vars vars;
     struct weir_doc *doc;

@@ -37,8 +37,9 @@ static const char **env_of(struct reading *r)
 {
     const struct weir_list *lists[] = {&r->keys.env, &r->test->keys.env};
     size_t n = 0;
-    const char **env = weir_arena_alloc(&r->file->arena, (lists[0]->n + lists[1]->n + 2) * sizeof *env);
+    const char **env = weir_arena_alloc(&r->file->arena, (lists[0]->n + lists[1]->n + 3) * sizeof *env);
     if (env) env[n++] = weir_arena_printf(&r->file->arena, "TEST_DIR=%s", r->file->dir);
+    if (env) env[n++] = weir_arena_printf(&r->file->arena, "TEST_PORT=%u", r->file->port);
     for (int k = 0; env && k < 2; k++)
         for (uint32_t i = 0; i < lists[k]->n; i++) {
             const struct weir_pair *p = (const struct weir_pair *)lists[k]->items + i;
@@ -78,6 +79,18 @@ static void load_conf(struct reading *r)
 }
 
 /* ---- steps */
+/* "fields.a[2].b" was written in the group, if only to say that it has its default. */
+static bool was_given(void *group, const struct fact *f)
+{
+    char path[512] = "", *to = path;
+    for (const char *from = f->key + strcspn(f->key, "."); *from && to < path + sizeof path - 3; from++) {
+        if (*from == '[') *to++ = '.';
+        *to++ = *from;
+    }
+    *to = '\0';
+    return !f->implied || config_setting_lookup(group, path + 1);
+}
+
 static void encode(struct reading *r, struct step *s, struct content *c)
 {
     struct plan_errors e = errors_at(r, s->at);
@@ -92,7 +105,7 @@ static void encode(struct reading *r, struct step *s, struct content *c)
     if (!c->message || (c->fields && c->has)) return;
     if (!fields_encode(&o, path, c->message, group, &c->wire) || !group) return;
     facts_add_message(&c->expected, c->message, c->wire);
-    if (c->has) facts_drop_implied(&c->expected); /* only what was given is looked at */
+    if (c->has) facts_filter(&c->expected, was_given, (void *)c->has); /* only that is looked at */
 }
 
 /* Did an earlier step of this kind name it? */
@@ -106,6 +119,7 @@ static void check_name(struct reading *r, const struct step *s, struct weir_slic
         if (k->kind != by || (s->fake && k->fake != s->fake)) continue;
         struct weir_slice its = by == STEP_PUSH      ? k->keys->push.name
                                 : by == STEP_ARRIVES ? k->keys->arrives.name
+                                : by == STEP_ASKED   ? k->keys->asked.name
                                                      : k->keys->request.name;
         if (its.n && !strcmp((const char *)its.p, (const char *)name.p)) return;
         if (its.n && n < 128) known[n++] = (const char *)its.p;
@@ -170,8 +184,10 @@ static void finish_http(struct reading *r, struct step *s, struct http_keys *k)
     struct weir_options o = options(r, "", NULL);
     char path[240];
     snprintf(path, sizeof path, "%s.json", r->path);
-    if (k->json && k->body.p) plan_error(&e, "either `json` or `body`");
+    if (!!k->json + !!k->body.p + !!k->strings.n > 1)
+        plan_error(&e, s->kind == STEP_REPLY ? "one of `json`, `body` and `strings`" : "either `json` or `body`");
     if (k->json) s->json = fields_json(&o, path, k->json);
+    if (s->kind == STEP_REPLY) check_name(r, s, k->name, STEP_ASKED);
     if (s->kind == STEP_ANSWER) check_name(r, s, k->name, STEP_REQUEST);
     if (s->kind == STEP_REQUEST && strncmp(text(k->to) ? text(k->to) : "", "unix:/", 6))
         plan_error(&e, "to: expected \"unix:/path\", as the conf's source listens on: \"unix:${TEST_DIR}/NAME\"");
@@ -197,6 +213,10 @@ static void finish_step(struct reading *r, struct step *s)
         finish_http(r, s, &s->keys->request);
     else if (s->kind == STEP_ANSWER)
         finish_http(r, s, &s->keys->answer);
+    else if (s->kind == STEP_ASKED)
+        finish_http(r, s, &s->keys->asked);
+    else if (s->kind == STEP_REPLY)
+        finish_http(r, s, &s->keys->reply);
     else if (s->kind == STEP_HANG_UP)
         check_name(r, s, s->keys->hang_up, STEP_REQUEST);
     else if (s->kind == STEP_METRICS)
@@ -295,8 +315,9 @@ void test_file_read(struct test_file *file, struct weir_errors *errs)
     static const char *const skip[] = {"tests", NULL};
     struct reading r = {.file = file, .errs = errs};
     const char *dir = weir_arena_printf(&file->arena, "TEST_DIR=%s", file->dir);
+    const char *port = weir_arena_printf(&file->arena, "TEST_PORT=%u", file->port);
     file->vars = (struct weir_vars){.arena = &file->arena, .closed = true};
-    if (!dir || weir_vars_give(&file->vars, (const char *const[]){dir, NULL})) {
+    if (!dir || !port || weir_vars_give(&file->vars, (const char *const[]){dir, port, NULL})) {
         weir_errors_add(errs, file->path, 0, "out of memory");
         return;
     }

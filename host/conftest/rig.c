@@ -91,13 +91,14 @@ static bool open_lane(struct rig *rig, struct pipeline *p)
     return false;
 }
 
-bool rig_open(struct rig *rig, struct test *t, FILE *out, int prints)
+bool rig_open(struct rig *rig, struct test *t, FILE *out, int prints, int server)
 {
-    *rig = (struct rig){.test = t, .out = out, .prints = prints};
+    *rig = (struct rig){.test = t, .out = out, .prints = prints, .server = server};
     rig->hooks = (struct lane_hooks){on_broken, rig};
     rig->push_tail = &rig->pushes;
     rig->arrival_tail = &rig->arrivals;
     rig->request_tail = &rig->requests;
+    rig->call_tail = &rig->calls;
     rig->metrics = weir_metrics_new();
     rig->pipelines = calloc(t->conf->n_pipelines + 1, sizeof(struct pipeline *));
     if (!rig->metrics || !rig->pipelines) {
@@ -124,6 +125,7 @@ bool rig_open(struct rig *rig, struct test *t, FILE *out, int prints)
 static bool turn_lane(struct lane *lane)
 {
     uint64_t before = lane->turns;
+    if (lane->phase < LANE_CLOSING && timers_next(&lane->timers) <= lane->fake_now) lane_fire_timers(lane);
     if (lane->phase < LANE_CLOSING) uv_run(&lane->loop, UV_RUN_NOWAIT);
     return lane->turns != before;
 }
@@ -147,6 +149,9 @@ static void sleep_on_all(struct rig *rig, int timeout_ms)
             fds[n++] = (struct pollfd){.fd = uv_backend_fd(&rig->pipelines[i]->lanes[0].loop), .events = POLLIN};
     for (struct request *r = rig->requests; r && n < POLL_MAX; r = r->next)
         if (r->fd >= 0 && !r->over) fds[n++] = (struct pollfd){.fd = r->fd, .events = POLLIN};
+    for (struct call *c = rig->calls; c && n < POLL_MAX; c = c->next)
+        if (c->fd >= 0 && !c->whole) fds[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+    if (n < POLL_MAX) fds[n++] = (struct pollfd){.fd = rig->server, .events = POLLIN};
     poll(fds, n, timeout_ms);
 }
 
@@ -162,6 +167,8 @@ void rig_run(struct rig *rig)
         bool moved = false;
         for (size_t i = 0; i < rig->n_open; i++) moved |= turn_lane(&rig->pipelines[i]->lanes[0]);
         for (struct request *r = rig->requests; r; r = r->next) moved |= request_move(rig, r);
+        moved |= server_accept(rig);
+        for (struct call *c = rig->calls; c; c = c->next) moved |= call_move(rig, c);
         quiet = moved ? 0 : quiet + 1;
         if (quiet && works(rig)) {
             sleep_on_all(rig, 10);
@@ -255,11 +262,14 @@ static void drain_to_the_end(struct rig *rig, struct pipeline *p)
     start_drain(lane);
     rig_run(rig);
     while (lane->phase < LANE_CLOSING && real_ms() < until) {
-        fake_settle_rest(rig);
+        bool settled = fake_settle_rest(rig);
         sleep_on_all(rig, timers_next(&lane->timers) == UINT64_MAX ? 5 : 0);
         rig_run(rig);
-        if (lane->phase < LANE_CLOSING && timers_next(&lane->timers) != UINT64_MAX)
+        if (lane->phase == LANE_CLOSING) break;
+        if (timers_next(&lane->timers) != UINT64_MAX)
             rig_advance(rig, timers_next(&lane->timers) - lane->fake_now);
+        else if (!settled && !may_still_come(rig))
+            break;
     }
     if (lane->phase < LANE_CLOSING)
         rig_fail(rig, rig->test->at, "%s does not drain: stage %s holds %u tickets, %u batches", p->conf->name,
@@ -293,5 +303,6 @@ void rig_close(struct rig *rig)
     free(rig->pipelines);
     if (rig->metrics) weir_metrics_free(rig->metrics);
     request_free(rig);
+    server_close(rig);
     fake_free(rig);
 }

@@ -34,6 +34,14 @@ struct request { /* an HTTP request on a connection of its own */
     size_t n_send, sent, n_got;
     bool over, asked; /* over: the server has closed */
 };
+struct call { /* a request that a kept sink sent to 127.0.0.1:${TEST_PORT}; one a connection */
+    struct call *next;
+    const char *name;
+    int fd; /* -1: closed */
+    char *got, *send;
+    size_t n_got, head, n_send, sent; /* head: where the body begins */
+    bool whole, asked, replied;
+};
 struct rig {
     struct test *test;
     FILE *out;             /* what is wrong */
@@ -47,12 +55,14 @@ struct rig {
     struct push *pushes, **push_tail;
     struct arrival *arrivals, **arrival_tail;
     struct request *requests, **request_tail;
+    struct call *calls, **call_tail;
+    int server; /* listens on 127.0.0.1 */
     int prints; /* what is written to stdout lands in this file */
     off_t printed;
 };
 
 /* Opens every pipeline of the test; false after a failure. Close it in any case. */
-bool rig_open(struct rig *, struct test *, FILE *out, int prints);
+bool rig_open(struct rig *, struct test *, FILE *out, int prints, int server);
 /* Settles what the fakes hold, drains, closes; what plugins leave behind is a failure. */
 void rig_close(struct rig *);
 /* Runs every lane until nothing is ready. */
@@ -72,7 +82,7 @@ void fake_install(struct rig *, struct fake *); /* before the stage is made */
 void fake_send(struct rig *, struct fake *);    /* what waits for its flow */
 void fake_settle(struct rig *, struct arrival *, const struct weir_result *);
 bool fake_pass(struct rig *, struct arrival *); /* false: no memory */
-void fake_settle_rest(struct rig *);
+bool fake_settle_rest(struct rig *);            /* as ok; true when there was any */
 void fake_free(struct rig *);
 
 /* http.c */
@@ -82,11 +92,26 @@ void request_hang_up(struct request *);
 /* Status, headers and body as facts; false: there is no whole answer (yet). */
 bool request_answer(const struct request *, struct facts *);
 void request_free(struct rig *);
+void http_add_headers(struct facts *, const char *message); /* in small letters */
 
-/* steps.c, expect.c */
+/* server.c */
+int server_listen(unsigned *port); /* on a free port of 127.0.0.1; -1: errno says why */
+bool server_accept(struct rig *);
+bool call_move(struct rig *, struct call *); /* reads and sends what can be; true when something moved */
+void call_facts(const struct call *, struct facts *);
+bool call_reply(struct call *, const struct step *); /* false: no memory */
+void server_close(struct rig *);
+
+/* steps.c, expect*.c */
+/* Says what differs, and frees both. */
+void expect_compare(struct rig *, const struct step *, struct facts *expected, struct facts *seen, bool whole,
+                    const char *what, const char *where);
+void expect_headers(struct facts *, const struct weir_pair *, uint32_t n, bool lower); /* lower: in small letters */
+void step_reply(struct rig *, const struct step *);
 void step_run(struct rig *, const struct step *);
 void expect_arrives(struct rig *, const struct step *);
 void expect_settled(struct rig *, const struct step *);
+void expect_asked(struct rig *, const struct step *);
 void expect_answer(struct rig *, const struct step *);
 void expect_state(struct rig *, const struct step *);
 void expect_metrics(struct rig *, const struct step *);

@@ -116,6 +116,8 @@ void step_run(struct rig *rig, const struct step *s)
     case STEP_REQUEST: request_start(rig, s); break;
     case STEP_ANSWER: expect_answer(rig, s); break;
     case STEP_HANG_UP: hang_up(rig, s); break;
+    case STEP_ASKED: expect_asked(rig, s); break;
+    case STEP_REPLY: step_reply(rig, s); break;
     case STEP_ADVANCE: rig_advance(rig, s->keys->advance); break;
     case STEP_FLOW: flow(rig, s); break;
     case STEP_DRAIN:

@@ -37,9 +37,31 @@ static bool put_enum(struct kit_wire *o, const ProtobufCFieldDescriptor *f, cons
     return true;
 }
 
+/* Does the integer fit its type? What is no integer is found later. */
+static bool fits(ProtobufCType type, const char *text)
+{
+    uint64_t most = UINT64_MAX;
+    int64_t least = 0;
+    switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32: most = INT32_MAX, least = INT32_MIN; break;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64: most = INT64_MAX, least = INT64_MIN; break;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32: most = UINT32_MAX; break;
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64: break;
+    default: return true;
+    }
+    return *text == '-' ? strtoll(text, NULL, 10) >= least : strtoull(text, NULL, 10) <= most;
+}
+
 bool kit_put_scalar(struct kit_wire *o, const ProtobufCFieldDescriptor *f, const char *text)
 {
     char *end = NULL;
+    if (!fits(f->type, text)) return false;
     errno = 0;
     union {
         double d;
