@@ -11,6 +11,8 @@ struct weir_conf_stage {
     void *cfg;                        /* cfg_size bytes, filled by the option table; NULL when invalid */
     const char *file;
     int line;
+    uint32_t parent;    /* index of the stage before it, which is smaller than its own; of a source: 0 */
+    const char *branch; /* of the first stage of a branch: the branch's name; else NULL */
 };
 struct weir_conf_pipeline {
     const char *name;

@@ -42,8 +42,10 @@ static void fill_stages(struct weir_conf_loading *l, struct weir_conf_pipeline *
         return;
     }
     p->n_stages = (uint32_t)n;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        p->stages[i].parent = i ? (uint32_t)i - 1 : 0;
         weir_conf_fill_stage(l, &p->stages[i], config_setting_get_elem((config_setting_t *)stages, (unsigned)i));
+    }
     weir_conf_check_roles(l, p);
 }
 

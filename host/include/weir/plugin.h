@@ -222,6 +222,9 @@ struct weir_ctx { /* one stage in one lane */
     void *shared; /* what share() made; one a stage, for all its lanes */
     const char *pipeline, *stage;
     bool last; /* no stage follows: settle here, do not forward (for plugins that are both filter and sink) */
+    /* The branches that begin behind this stage, in the order of the conf; none in a plain chain. */
+    uint32_t n_outputs;
+    const char *const *outputs;
 };
 
 struct weir_host {
@@ -261,6 +264,9 @@ struct weir_host {
     void (*state)(struct weir_ctx *, enum weir_state, const char *why);
     void (*metric)(struct weir_ctx *, uint32_t index, const char *const *labels, double delta_or_value);
     void (*log)(struct weir_ctx *, enum weir_level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+    /* As forward, but into one branch: an index into ctx->outputs. forward() itself puts each event into every branch:
+     * same bytes, one more reference of its ticket a branch. */
+    void (*forward_to)(struct weir_ctx *, struct weir_batch *, uint32_t output);
 };
 
 /* What `weir check` and `weir graph` reason from; they know no plugin by name. No promise(): reported as unknown. */
