@@ -69,6 +69,7 @@ struct weir_ticket {
     struct stage *owner; /* who made it and hears done() */
     void *cookie;
     uint32_t refs;
+    bool some_ok;            /* one of its events was settled as OK */
     uint32_t charged_events; /* of the lane's window */
     uint64_t charged_bytes;
     struct weir_result worst;
