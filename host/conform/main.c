@@ -21,6 +21,7 @@ static const char help[] =
     "                           Without it: random bytes, and random messages of every type that is found\n"
     "  --feed COMMAND           a shell command that runs beside each case: who calls a source that is called\n"
     "  --library-inside         a library in the .so ends the process without memory: only host calls fail\n"
+    "  --outputs A,B            branches behind it, for a plugin that chooses among them\n"
     "  --last                   a plugin that is filter and sink as the last stage (else as a filter)\n"
     "  --lanes N                of the case with several (default 4)\n"
     "  --seed N                 of what is random; each run prints its own\n"

@@ -78,12 +78,17 @@ static char *errors_text(struct weir_errors *errs)
     return text;
 }
 
-char *weir_kit_refuses(const char *name, const char *conf)
+char *kit_refuses(const struct weir_kit_setup *setup)
 {
     struct weir_errors errs = {0};
-    const struct weir_kit_setup setup = {.plugin = name, .conf = conf};
-    weir_conf_free(load(&setup, &errs));
+    weir_conf_free(load(setup, &errs));
     return errs.n ? errors_text(&errs) : NULL;
+}
+
+char *weir_kit_refuses(const char *name, const char *conf)
+{
+    const struct weir_kit_setup setup = {.plugin = name, .conf = conf};
+    return kit_refuses(&setup);
 }
 
 static void find_sides(struct weir_kit *kit)

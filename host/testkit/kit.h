@@ -87,6 +87,7 @@ static inline const struct weir_plugin *kit_plugin(const struct kit_open *o)
     return p->stages[i].loaded->plugin;
 }
 
+char *kit_refuses(const struct weir_kit_setup *); /* as weir_kit_refuses() */
 /* What comes behind the plugin, as conf text: one stage of plugin `end`, or one a branch. Malloc'ed; NULL: no memory.
  */
 char *kit_right_text(const char *end, const char *const *outputs);

@@ -58,16 +58,11 @@ static bool same(struct weir_slice a, struct weir_slice b)
 static int check(const void *cfg, struct weir_err *err)
 {
     const struct cfg *c = cfg;
-    const struct weir_pair *to = c->to.items;
     const struct weir_slice none = {NULL, 0};
     if (c->field.path && c->header.p)
         return wrong(err, "header", "given beside `field`: only one can be looked at", none);
     if (!c->field.path && !c->header.p)
         return wrong(err, "", "neither `field` nor `header`: say what of an event to look at", none);
-    for (uint32_t i = 0; i < c->to.n; i++)
-        for (uint32_t k = 0; k < i; k++)
-            if (same(to[i].name, to[k].name))
-                return wrong(err, "to", "\"%.100s\" goes to two branches: say one", to[i].name);
     return 0;
 }
 

@@ -225,8 +225,8 @@ struct weir_ctx { /* one stage in one lane */
     const char *pipeline, *stage;
     bool last; /* no stage follows: settle here, do not forward (for plugins that are both filter and sink) */
     /* The branches that begin behind this stage, in the order of the conf; none in a plain chain. */
-    uint32_t n_outputs;
     const char *const *outputs;
+    uint32_t n_outputs;
 };
 
 struct weir_host {
