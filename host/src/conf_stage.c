@@ -60,6 +60,22 @@ static void run_check(struct weir_conf_loading *l, struct weir_conf_stage *stage
     weir_conf_refuse(l, stage, group, &err);
 }
 
+/* Its table is no fault of who writes the conf: the errors say which file it comes from. */
+static bool has_sane_table(struct weir_conf_loading *l, const struct weir_conf_stage *stage,
+                           const struct weir_options *options, struct weir_place at)
+{
+    const struct weir_plugin *plugin = stage->loaded->plugin;
+    struct weir_errors found = {0};
+    struct weir_options o = *options;
+    o.errs = &found;
+    bool sane = weir_options_sane(&o, plugin->opts, plugin->cfg_size, at) == 0;
+    for (size_t i = 0; i < found.n; i++)
+        weir_errors_add(l->errs, found.v[i].file, found.v[i].line, "%s (in %s, whose author has to correct it)",
+                        found.v[i].msg, stage->loaded->path);
+    weir_errors_free(&found);
+    return sane;
+}
+
 void weir_conf_fill_stage(struct weir_conf_loading *l, struct weir_conf_stage *stage, const config_setting_t *group)
 {
     static const char *const host_keys[] = {"plugin", NULL};
@@ -83,7 +99,6 @@ void weir_conf_fill_stage(struct weir_conf_loading *l, struct weir_conf_stage *s
     void *cfg = weir_arena_alloc(l->arena, plugin->cfg_size);
     if (!cfg)
         weir_errors_add(l->errs, at.file, at.line, "out of memory");
-    else if (weir_options_sane(&o, plugin->opts, plugin->cfg_size, at) == 0 &&
-             weir_options_fill(&o, plugin->opts, group, at, cfg) == 0)
+    else if (has_sane_table(l, stage, &o, at) && weir_options_fill(&o, plugin->opts, group, at, cfg) == 0)
         run_check(l, stage, group, cfg);
 }
