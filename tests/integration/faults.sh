@@ -25,9 +25,9 @@ moves_on() {
   done
 }
 
-players_start() { # RATE
+players_start() { # RATE [OPTION...]
   rm -f "$WORK/stop" "$WORK/players.json"
-  python3 tests/integration/players.py run --url "http://127.0.0.1:$WEIR_HTTP_PORT" --rate "$1" --until "$WORK/stop" --out "$WORK/players.json" >"$WORK/players.log" 2>&1 &
+  python3 tests/integration/players.py run --url "http://127.0.0.1:$WEIR_HTTP_PORT" --rate "$@" --until "$WORK/stop" --out "$WORK/players.json" >"$WORK/players.log" 2>&1 &
   players=$!
   trap 'kill $players 2>/dev/null || true; system_stop' EXIT
 }
