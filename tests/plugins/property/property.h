@@ -33,9 +33,9 @@ static inline uint64_t property_number(const char *name, uint64_t otherwise)
 static inline void property_run(void (*sequence)(struct dice *), uint64_t runs)
 {
     uint64_t first = property_number("WEIR_TEST_SEED", 0);
-    uint64_t n = first ? 1 : property_number("WEIR_TEST_RUNS", runs);
+    uint64_t many = first ? 1 : property_number("WEIR_TEST_RUNS", runs);
     if (!first) first = 1;
-    for (uint64_t seed = first; seed < first + n; seed++) {
+    for (uint64_t seed = first; seed < first + many; seed++) {
         struct dice d = {seed};
         property_seed = seed;
         sequence(&d);
