@@ -17,6 +17,7 @@ static void charge(struct stage *s, const struct weir_batch *batch)
         ev->ticket->charged_events++;
         ev->ticket->charged_bytes += bytes;
         lane->used_events++;
+        lane->in_events++;
         lane->used_bytes += bytes;
     }
 }
@@ -58,6 +59,14 @@ no_memory:
     host_calls.settle_all(&s->ctx, &b->pub, WEIR_RETRY, "out of memory for the copies that go into the branches");
 }
 
+/* Those that came into this stage; what it made itself, under tickets of its own, is not of its input. */
+static void count_forwarded(struct stage *s, const struct weir_batch *batch)
+{
+    uint32_t n = 0;
+    WEIR_EACH (ev, batch) n += ev->ticket->owner != s;
+    if (n) stage_count_forwarded(s, n);
+}
+
 /* False: there is nothing to hand on, or a rule was broken; the batch has been dealt with. */
 static bool may_forward(struct stage *s, struct weir_batch *batch)
 {
@@ -76,7 +85,10 @@ static bool may_forward(struct stage *s, struct weir_batch *batch)
         stage_broke(s, "forward: the batch is not this stage's (any more)");
         return false;
     }
-    if (s->index) return true;
+    if (s->index) {
+        count_forwarded(s, batch);
+        return true;
+    }
     if (s->drained) stage_broke(s, "forward: this source has said that it is drained");
     stage_count_in(s, n);
     charge(s, batch);

@@ -99,6 +99,7 @@ static void ticket_resolved(struct weir_ticket *t)
     struct lane *lane = s->lane;
     lane->used_events -= t->charged_events;
     lane->used_bytes -= t->charged_bytes;
+    lane->out_events[t->worst.status] += t->charged_events;
     s->tickets--;
     if (s->plugin->done) s->plugin->done(&s->ctx, t->cookie, &t->worst);
     if (t->worst.status == WEIR_FATAL)
@@ -132,6 +133,19 @@ static void run_queue(struct lane *lane)
     }
 }
 
+/* What came into the window, what left it and what is in it: of the same moment. */
+static void tell_window(struct lane *lane)
+{
+    weir_series_put(lane->window_series, lane->used_events);
+    weir_series_put(lane->window_bytes_series, (double)lane->used_bytes);
+    if (lane->in_events) weir_series_put(lane->in_series, lane->in_events);
+    lane->in_events = 0;
+    for (int i = 0; i <= WEIR_FATAL; i++) {
+        if (lane->out_events[i]) weir_series_put(lane->out_series[i], lane->out_events[i]);
+        lane->out_events[i] = 0;
+    }
+}
+
 void lane_leave(struct lane *lane)
 {
     if (lane->depth > 1) {
@@ -140,8 +154,7 @@ void lane_leave(struct lane *lane)
     }
     lane_advance(lane);
     run_queue(lane);
-    weir_series_put(lane->window_series, lane->used_events);
-    weir_series_put(lane->window_bytes_series, (double)lane->used_bytes);
+    tell_window(lane);
     lane->depth = 0;
     if (lane->heartbeat) atomic_store_explicit(lane->heartbeat, 0, memory_order_relaxed);
 }

@@ -156,9 +156,10 @@ struct lane {
     bool fake_clock;
     uint64_t fake_now;
     const struct lane_hooks *hooks;
-    struct weir_series *window_series, *window_bytes_series;
-    _Atomic uint64_t *heartbeat; /* NULL in the test kit */
-    uint64_t called_ns;          /* when the present callback began */
+    struct weir_series *window_series, *window_bytes_series, *in_series, *out_series[WEIR_FATAL + 1];
+    uint32_t in_events, out_events[WEIR_FATAL + 1]; /* in this turn; told with the window, so that they add up */
+    _Atomic uint64_t *heartbeat;                    /* NULL in the test kit */
+    uint64_t called_ns;                             /* when the present callback began */
 };
 
 /* lane_life.c, the rest lane.c: 0, or -1 with err filled (and *at = the stage at fault) */
@@ -200,6 +201,8 @@ void call_forward_to(struct weir_ctx *, struct weir_batch *, uint32_t output);
 /* series.c: the fixed metrics of DESIGN's table */
 int stage_series_open(struct stage *);
 void stage_series_close(struct stage *);
+extern const char *const weir_status_names[WEIR_FATAL + 1];
+void stage_count_forwarded(struct stage *, uint32_t n);
 void stage_count_in(struct stage *, uint32_t n);
 void stage_count_settled(struct stage *, enum weir_status, const char *outcome);
 void stage_count_seconds(struct stage *, double);

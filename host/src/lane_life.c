@@ -62,7 +62,17 @@ static int lane_series(struct lane *lane)
                                               "Events in flight: out of the source, not settled.", NULL, &label, 1);
     lane->window_bytes_series =
         weir_metrics_series(m, "weir_window_bytes", WEIR_GAUGE, "Bytes of the events in flight.", NULL, &label, 1);
-    return lane->window_series && lane->window_bytes_series ? 0 : -1;
+    lane->in_series = weir_metrics_series(m, "weir_events_in_total", WEIR_COUNTER,
+                                          "Events that came into the pipeline's windows.", NULL, &label, 1);
+    bool all = lane->window_series && lane->window_bytes_series && lane->in_series;
+    for (int i = 0; i <= WEIR_FATAL; i++) {
+        const struct weir_label labels[] = {label, {"status", weir_status_names[i]}};
+        lane->out_series[i] =
+            weir_metrics_series(m, "weir_events_out_total", WEIR_COUNTER,
+                                "Events that left the pipeline's windows, by what became of them.", NULL, labels, 2);
+        all = all && lane->out_series[i];
+    }
+    return all ? 0 : -1;
 }
 
 int lane_init(struct lane *lane, struct pipeline *p, uint32_t index)
@@ -182,6 +192,8 @@ void lane_close(struct lane *lane)
     }
     weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
     weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);
+    weir_metrics_drop(lane->pipeline->metrics, lane->in_series);
+    for (int i = 0; i <= WEIR_FATAL; i++) weir_metrics_drop(lane->pipeline->metrics, lane->out_series[i]);
     pool_free(lane->pool);
     free(lane->timers.v);
     free(lane->stages);

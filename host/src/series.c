@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { N_STATUS = WEIR_FATAL + 1, N_STATE = WEIR_FAILED + 1, LABELS_MAX = 4 };
-static const char *const status_names[N_STATUS] = {"ok", "reject", "retry", "unknown", "fatal"};
+const char *const weir_status_names[N_STATUS] = {"ok", "reject", "retry", "unknown", "fatal"};
 static const char *const state_names[N_STATE] = {"starting", "ready", "degraded", "drained", "failed"};
 
 struct settled { /* one (status, outcome) */
@@ -22,7 +22,7 @@ struct labelled { /* one series of a plugin's metric */
     char *values[LABELS_MAX];
 };
 struct stage_series {
-    struct weir_series *events, *seconds, *stalls, *age, *state[N_STATE];
+    struct weir_series *events, *forwarded, *seconds, *stalls, *age, *state[N_STATE];
     struct settled *settled, *bare[N_STATUS]; /* bare: those without an outcome, which are also in the list */
     struct labelled *labelled;
     uint32_t n_metrics;
@@ -60,7 +60,7 @@ static struct settled *settled_series(struct stage *s, enum weir_status status, 
     if (!e) return NULL;
     strcpy(e->outcome, outcome);
     e->status = status;
-    const struct weir_label labels[] = {{"status", status_names[status]}, {"outcome", e->outcome}};
+    const struct weir_label labels[] = {{"status", weir_status_names[status]}, {"outcome", e->outcome}};
     e->series = add(s, "weir_settled_total", WEIR_COUNTER, "Events that this stage settled, by what became of them.",
                     NULL, labels, 2);
     e->next = all->settled;
@@ -92,6 +92,8 @@ int stage_series_open(struct stage *s)
     all->n_metrics = n;
     all->events = add(s, "weir_events_total", WEIR_COUNTER, "Events that came into this stage; of a source: went out.",
                       NULL, NULL, 0);
+    all->forwarded = add(s, "weir_forwarded_total", WEIR_COUNTER,
+                         "Events that came into this stage and that it handed on.", NULL, NULL, 0);
     all->seconds =
         add(s, "weir_stage_seconds", WEIR_HISTOGRAM, "Time of one push callback of this stage.", NULL, NULL, 0);
     all->stalls = add(s, "weir_stage_stalls_total", WEIR_COUNTER,
@@ -110,7 +112,7 @@ int stage_series_open(struct stage *s)
         settled_series(s, WEIR_OK, "") && settled_series(s, WEIR_RETRY, "") && settled_series(s, WEIR_UNKNOWN, "");
     for (const struct weir_outcome *o = s->plugin->outcomes; settled && o && o->name; o++)
         if (*o->name) settled = settled_series(s, WEIR_OK, o->name) != NULL;
-    return all->events && all->seconds && all->stalls && settled ? open_plugin_metrics(s) : -1;
+    return all->events && all->forwarded && all->seconds && all->stalls && settled ? open_plugin_metrics(s) : -1;
 }
 
 void stage_series_close(struct stage *s)
@@ -119,6 +121,7 @@ void stage_series_close(struct stage *s)
     if (!all) return;
     struct weir_metrics *m = registry(s);
     weir_metrics_drop(m, all->events);
+    weir_metrics_drop(m, all->forwarded);
     weir_metrics_drop(m, all->seconds);
     weir_metrics_drop(m, all->stalls);
     if (all->age) weir_metrics_drop(m, all->age);
@@ -144,6 +147,11 @@ void stage_series_close(struct stage *s)
 void stage_count_in(struct stage *s, uint32_t n)
 {
     weir_series_put(s->series->events, n);
+}
+
+void stage_count_forwarded(struct stage *s, uint32_t n)
+{
+    weir_series_put(s->series->forwarded, n);
 }
 
 void stage_count_settled(struct stage *s, enum weir_status status, const char *outcome)

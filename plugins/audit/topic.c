@@ -70,7 +70,7 @@ static void record(struct audit *a, const rd_kafka_message_t *m)
         audit_found(a, STRAY_TOPIC,
                     "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
                     m->partition, m->offset, epoch, shard, seq);
-    else if (e->n != m->len || memcmp(e->bytes, m->payload, m->len))
+    else if (e->n && (e->n != m->len || memcmp(e->bytes, m->payload, m->len)))
         audit_found(a, DIFFERS_TOPIC,
                     "partition %d, offset %" PRId64 ": epoch %" PRId64 ", shard %" PRId64 ", seq %" PRId64,
                     m->partition, m->offset, epoch, shard, seq);

@@ -7,15 +7,17 @@
 static const char meta_sql[] = "select m.epoch, s.shard, s.last_seq, s.published from ledger.meta m, ledger.shards s "
                                "order by s.shard";
 
-/* Rows behind what we emitted (k.a) and what is published, older than the grace by the database's clock; `published`
- * comes along, because others move it too. The shards in the order given: a different one begins each time. */
+/* Rows behind what we emitted (k.a) and what is published; `published` comes along, because others move it too. The
+ * shards in the order given: a different one begins each time. Each shard gives its part of $4, and at least 16: a
+ * backlog in all of them is read once, not once a shard. Age is by the database's clock; what is younger than the grace
+ * comes without its bytes, so that a scan never passes over it to look for more. */
 static const char read_sql[] =
-    "select e.shard, e.seq, e.epoch, e.account_id, e.event, e.accepted_at, s.published "
-    "from unnest($1::int4[], $2::int8[]) with ordinality k(n, a, o) join ledger.shards s on s.shard = k.n "
-    "cross join lateral (select * from ledger.entries e where e.shard = k.n and e.seq is not null and "
-    "e.seq > greatest(k.a, s.published) and e.accepted_at <= statement_timestamp() - $3::int8 * interval '1 "
-    "microsecond' "
-    "order by e.seq limit 256) e order by k.o, e.seq limit $4::int8";
+    "with due as (select k.n, k.o, greatest(k.a, s.published) a, s.published from unnest($1::int4[], $2::int8[]) "
+    "with ordinality k(n, a, o) join ledger.shards s on s.shard = k.n where s.last_seq > greatest(k.a, s.published)) "
+    "select e.shard, e.seq, e.epoch, e.account_id, case when e.due then e.event end, e.accepted_at, d.published, e.due "
+    "from due d cross join lateral (select e.*, e.accepted_at <= statement_timestamp() - $3::int8 * interval '1 "
+    "microsecond' due from ledger.entries e where e.shard = d.n and e.seq is not null and e.seq > d.a "
+    "order by e.seq limit (select greatest(16, $4::int8 / count(*)) from due)) e order by d.o, e.seq limit $4::int8";
 
 /* The rows are locked ascending first: the wallets lock in that order, and any other would deadlock with them. */
 static const char write_sql[] =
@@ -139,11 +141,11 @@ static bool send_read(struct relay *relay)
     weir_pg_array_start(&relay->params[0], WEIR_PG_INT4);
     weir_pg_array_start(&relay->params[1], WEIR_PG_INT8);
     for (uint32_t k = 0; k < relay->n_shards; k++) {
-        const struct shard *shard = &relay->shards[(relay->first + k) % relay->n_shards];
+        struct shard *shard = &relay->shards[(relay->first + k) % relay->n_shards];
         if (shard_room(shard) <= 0) relay->more = true;
         if (!shard_may_emit(shard, now)) continue;
         weir_pg_array_i32(&relay->params[0], (int32_t)shard->number);
-        weir_pg_array_i64(&relay->params[1], shard->sent);
+        weir_pg_array_i64(&relay->params[1], shard_ask(shard));
     }
     relay->first++;
     int64_t most = relay->ctx->host->room(relay->ctx);
@@ -205,6 +207,7 @@ static void take(struct relay *relay, const PGresult *r)
     if (relay->at >= relay->n_script) return;
     if (relay->script[relay->at] == ST_META) wrong = take_meta(relay, r);
     if (relay->script[relay->at] == ST_READ) {
+        relay->gap = false;
         if (emit_rows(relay, r)) relay->due = true; /* where some came from there may be more */
     }
     if (!wrong) return;

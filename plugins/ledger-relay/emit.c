@@ -7,7 +7,7 @@
 
 static const uint64_t first_wait_ns = 100000000, longest_wait_ns = 5000000000;
 
-enum { COL_SHARD, COL_SEQ, COL_EPOCH, COL_ACCOUNT, COL_EVENT, COL_AT, COL_PUBLISHED };
+enum { COL_SHARD, COL_SEQ, COL_EPOCH, COL_ACCOUNT, COL_EVENT, COL_AT, COL_PUBLISHED, COL_IS_DUE };
 
 struct shard *relay_shard(struct relay *relay, uint32_t number)
 {
@@ -108,8 +108,15 @@ static void say_gap(struct relay *relay, const struct shard *shard, int64_t seq)
     snprintf(why, sizeof why,
              "shard %u: the ledger lacks the entries from seq %lld to %lld; nothing behind them is relayed",
              shard->number, (long long)shard->sent + 1, (long long)seq - 1);
-    if (!relay->gap) relay_degraded(relay, why);
+    if (!relay->trouble) relay_trouble(relay, why);
     relay->gap = true;
+}
+
+/* Younger than the grace: whoever took the debit is about to publish it, and what is behind it is younger still. */
+static bool is_due(const PGresult *r, int row)
+{
+    struct weir_slice cell = weir_pg_cell(r, row, COL_IS_DUE);
+    return cell.n == 1 && cell.p[0];
 }
 
 uint32_t emit_rows(struct relay *relay, const PGresult *r)
@@ -120,17 +127,20 @@ uint32_t emit_rows(struct relay *relay, const PGresult *r)
     if (room > rows) room = rows;
     struct weir_batch *batch = room ? host->batch_new(relay->ctx, room) : NULL;
     if (!batch) return 0;
-    const struct shard *stuck = NULL; /* at a gap, or out of room: nothing more of it */
+    const struct shard *stuck = NULL; /* at a gap, young, out of room: nothing more of it */
     for (int row = 0; row < (int)rows && batch->n < room; row++) {
         struct shard *shard = relay_shard(relay, (uint32_t)weir_pg_cell_i32(r, row, COL_SHARD));
         int64_t seq = weir_pg_cell_i64(r, row, COL_SEQ);
-        if (!shard || shard == stuck || shard->rewind) continue;
+        if (!shard || shard == stuck) continue;
         shard_seen(shard, weir_pg_cell_i64(r, row, COL_PUBLISHED));
         enum row what = shard_row(shard, seq);
         if (what == ROW_GAP) say_gap(relay, shard, seq);
+        if (what == ROW_STALE) relay->more = true;
         if (what == ROW_DELIVERED) shard_skip(shard, seq);
-        if (what == ROW_GAP || what == ROW_LATER) stuck = shard;
-        if (what == ROW_EMIT && !add_event(relay, batch, shard, r, row)) break; /* no memory: read again */
+        if (what > ROW_DELIVERED || !is_due(r, row))
+            stuck = shard;
+        else if (what == ROW_EMIT && !add_event(relay, batch, shard, r, row))
+            break; /* no memory: read again */
     }
     uint32_t n = batch->n;
     if (n)
@@ -151,28 +161,47 @@ static uint64_t wait_of(struct relay *relay, uint16_t attempt)
     return wait / 2 + (relay->random >> 33) % (wait / 2);
 }
 
-static void stop_at(struct relay *relay, const struct item *item, const struct weir_result *result)
+/* The event cannot be left out, and nobody but us says so: it is tried for ever, at the longest pace, and the others of
+ * its shard pass it meanwhile. */
+static void say_refused(struct relay *relay, const struct item *item, const struct weir_result *result)
 {
     char why[300];
-    snprintf(why, sizeof why, "event of shard %u, seq %lld was refused for ever: %s%s%s",
-             relay->shards[item->shard].number, (long long)item->seq, result->outcome_name,
-             *result->outcome_name ? ": " : "", result->why ? result->why : "");
-    relay_fail(relay, why);
+    snprintf(why, sizeof why, "event of shard %u, seq %lld is refused: %s%s%s%s", relay->shards[item->shard].number,
+             (long long)item->seq, result->outcome_name, *result->outcome_name ? ": " : "",
+             result->why ? result->why : "", result->status == WEIR_FATAL ? "" : "; it is tried again within 5 s");
+    if (result->status == WEIR_FATAL)
+        relay_fail(relay, why);
+    else
+        relay_trouble(relay, why);
+}
+
+static void not_delivered(struct relay *relay, const struct item *item, const struct weir_result *result)
+{
+    struct weir_ctx *ctx = relay->ctx;
+    struct shard *shard = &relay->shards[item->shard];
+    uint64_t now = ctx->host->now(ctx);
+    ctx->host->metric(ctx, METRIC_AGAIN, NULL, 1);
+    if (result->status == WEIR_REJECT || result->status == WEIR_FATAL) {
+        shard_refused(shard, now, wait_of(relay, UINT16_MAX));
+        say_refused(relay, item, result);
+        relay_look_at(relay, shard->again_ns);
+    } else {
+        shard_failed(shard, now, wait_of(relay, shard->attempt));
+        relay_look_at(relay, shard->retry_ns);
+    }
 }
 
 void emit_done(struct weir_ctx *ctx, void *cookie, const struct weir_result *result)
 {
     struct item *item = (struct item *)cookie;
     struct relay *relay = item->relay;
+    (void)ctx;
     if (item->life == relay->life) {
         struct shard *shard = &relay->shards[item->shard];
-        if (result->status == WEIR_OK) {
+        if (result->status == WEIR_OK || item->seq <= shard->prefix) /* others may have delivered it meanwhile */
             shard_delivered(shard, item->seq);
-        } else {
-            shard_failed(shard, ctx->host->now(ctx), wait_of(relay, shard->attempt));
-            ctx->host->metric(ctx, METRIC_AGAIN, NULL, 1);
-            if (result->status == WEIR_REJECT || result->status == WEIR_FATAL) stop_at(relay, item, result);
-        }
+        else
+            not_delivered(relay, item, result);
         relay->due = relay->due || relay->more;
     }
     item_free(item);

@@ -43,6 +43,21 @@ void relay_degraded(struct relay *relay, const char *why)
     if (!relay->failed && !relay->drained) relay->ctx->host->state(relay->ctx, WEIR_DEGRADED, why);
 }
 
+void relay_trouble(struct relay *relay, const char *why)
+{
+    relay->trouble = true;
+    relay_degraded(relay, why);
+}
+
+static void trouble_over(struct relay *relay)
+{
+    if (!relay->trouble || relay->gap || relay->failed || relay->drained) return;
+    for (uint32_t i = 0; i < relay->n_shards; i++)
+        if (relay->shards[i].refused) return;
+    relay->trouble = false;
+    relay->ctx->host->state(relay->ctx, WEIR_READY, NULL);
+}
+
 void relay_fail(struct relay *relay, const char *why)
 {
     if (!relay->failed) relay->ctx->host->state(relay->ctx, WEIR_FAILED, why);
@@ -54,10 +69,19 @@ static void arm(struct relay *relay)
 {
     uint64_t now = relay->ctx->host->now(relay->ctx), wait = relay->poll_ns;
     for (uint32_t i = 0; i < relay->n_shards; i++) {
-        uint64_t at = relay->shards[i].retry_ns;
-        if (at > now && at - now < wait) wait = at - now;
+        const uint64_t at[] = {relay->shards[i].retry_ns, relay->shards[i].again_ns};
+        for (int k = 0; k < 2; k++)
+            if (at[k] > now && at[k] - now < wait) wait = at[k] - now;
     }
     relay->ctx->host->timer_arm(relay->ctx, &relay->poll, wait);
+}
+
+void relay_look_at(struct relay *relay, uint64_t ns)
+{
+    struct weir_ctx *ctx = relay->ctx;
+    uint64_t now = ctx->host->now(ctx);
+    if (relay->draining || (relay->poll.due_ns && relay->poll.due_ns <= ns)) return;
+    ctx->host->timer_arm(ctx, &relay->poll, ns > now ? ns - now : 0);
 }
 
 void relay_next(struct relay *relay)
@@ -66,6 +90,7 @@ void relay_next(struct relay *relay)
         relay_check_drained(relay);
         return;
     }
+    trouble_over(relay);
     bool write = relay_has_to_write(relay), read = relay_can_read(relay);
     if (write || read)
         relay_cycle(relay, write, read);
@@ -81,7 +106,6 @@ static void on_poll(struct weir_timer *timer)
     for (uint32_t i = 0; i < relay->n_shards; i++) in_flight += relay->shards[i].in_flight;
     relay->ctx->host->metric(relay->ctx, METRIC_IN_FLIGHT, NULL, in_flight);
     relay->due = true;
-    relay->gap = false;
     relay_next(relay);
     if (!relay->poll.due_ns && !relay->draining) arm(relay);
 }

@@ -39,7 +39,9 @@ struct relay {
     bool prepared, busy; /* a pipeline is in flight */
     bool due;            /* there may be something to read */
     bool more;           /* something had to wait for a delivery to make room */
-    bool open, draining, drained, failed, gap;
+    bool open, draining, drained, failed;
+    bool gap;     /* the last reading found rows missing */
+    bool trouble; /* said of a row, and not yet over */
     bool error;
     char error_text[200];
     uint8_t script[8];
@@ -50,6 +52,8 @@ struct relay {
 /* ledger_relay.c */
 void relay_next(struct relay *); /* starts a cycle when there is something to do */
 void relay_degraded(struct relay *, const char *why);
+void relay_trouble(struct relay *, const char *why); /* degraded by a row, until the shards are past it */
+void relay_look_at(struct relay *, uint64_t ns);     /* not later than that */
 void relay_fail(struct relay *, const char *why);
 void relay_check_drained(struct relay *);
 /* database.c */

@@ -11,12 +11,22 @@ static bool is_done(const struct shard *s, int64_t seq)
     return s->done[(uint64_t)seq % SHARD_WINDOW / 64] >> ((uint64_t)seq % 64) & 1;
 }
 
+static void pass(struct shard *s, int64_t seq)
+{
+    *word(s, seq) &= ~(UINT64_C(1) << ((uint64_t)seq % 64));
+}
+
+static void prefix_moved(struct shard *s)
+{
+    s->attempt = 0;
+    s->refused = false;
+}
+
 static void fold(struct shard *s)
 {
     while (s->prefix < s->sent && is_done(s, s->prefix + 1)) {
-        s->prefix++;
-        *word(s, s->prefix) &= ~(UINT64_C(1) << ((uint64_t)s->prefix % 64));
-        s->attempt = 0;
+        pass(s, ++s->prefix);
+        prefix_moved(s);
     }
 }
 
@@ -32,15 +42,24 @@ void shard_seen(struct shard *s, int64_t published)
 {
     if (published > s->written) s->written = published;
     /* Marks live in a ring: all that the prefix passes must go, or they would speak of later events. */
-    for (int64_t seq = s->prefix + 1; seq <= published && seq <= s->prefix + SHARD_WINDOW; seq++)
-        *word(s, seq) &= ~(UINT64_C(1) << ((uint64_t)seq % 64));
-    if (s->prefix < published) s->prefix = published;
+    for (int64_t seq = s->prefix + 1; seq <= published && seq <= s->prefix + SHARD_WINDOW; seq++) pass(s, seq);
+    if (s->prefix < published) {
+        s->prefix = published;
+        prefix_moved(s);
+    }
     if (s->sent < s->prefix) s->sent = s->prefix;
     fold(s);
 }
 
+int64_t shard_ask(struct shard *s)
+{
+    while (s->sent < s->prefix + SHARD_WINDOW && is_done(s, s->sent + 1)) s->sent++;
+    return s->asked = s->sent;
+}
+
 enum row shard_row(const struct shard *s, int64_t seq)
 {
+    if (s->rewind || s->sent < s->asked) return ROW_STALE;
     if (seq <= s->sent) return ROW_DELIVERED;
     if (seq > s->sent + 1) return ROW_GAP;
     if (seq > s->prefix + SHARD_WINDOW) return ROW_LATER;
@@ -76,7 +95,20 @@ void shard_failed(struct shard *s, uint64_t now_ns, uint64_t wait_ns)
     rewind_when_empty(s);
 }
 
-bool shard_may_emit(const struct shard *s, uint64_t now_ns)
+void shard_refused(struct shard *s, uint64_t now_ns, uint64_t wait_ns)
 {
+    s->in_flight--;
+    s->refused = true;
+    if (!s->again_ns) s->again_ns = now_ns + wait_ns;
+    rewind_when_empty(s);
+}
+
+bool shard_may_emit(struct shard *s, uint64_t now_ns)
+{
+    if (s->again_ns && now_ns >= s->again_ns) {
+        s->again_ns = 0;
+        s->rewind = true;
+        rewind_when_empty(s);
+    }
     return !s->rewind && now_ns >= s->retry_ns && shard_room(s) > 0;
 }

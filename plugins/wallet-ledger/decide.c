@@ -27,8 +27,17 @@ static void answer_from(struct request *r, const struct entry *e, enum outcome o
                                 .event = e->event};
 }
 
+/* The row stays for ever, its event only for a while (weir-ledger trim). */
+static bool write_trimmed(struct request *r, struct entry *e, round_alloc alloc)
+{
+    const struct placed placed = {
+        .epoch = e->epoch, .seq = e->seq, .balance = e->balance, .clock_us = e->clock_us, .shard = e->shard};
+    e->event = event_write(r, &placed, alloc);
+    return e->event.n > 0;
+}
+
 /* The key is known: the same request gets the same answer, another one is refused. */
-static void repeat(struct request *r, const struct entry *e)
+static void repeat(struct request *r, struct entry *e, round_alloc alloc)
 {
     if (memcmp(e->hash, r->hash, sizeof e->hash) != 0) {
         if (r->kind == KIND_OPEN)
@@ -39,6 +48,8 @@ static void repeat(struct request *r, const struct entry *e)
     }
     if (e->outcome != ACCEPTED)
         answer_from(r, e, e->outcome);
+    else if (e->seq && !e->event.n && !write_trimmed(r, e, alloc))
+        refuse(r, UNKNOWN, "out of memory");
     else if (r->author && e->first == r) /* our own row: the answer to our COMMIT was lost, not the row */
         answer_from(r, e, ACCEPTED);
     else
@@ -122,15 +133,20 @@ static void debit(struct round *round, struct request *r, struct account *a, rou
         refuse(r, NOT_EXECUTED, "too many events wait to be published");
         return;
     }
-    if (event_size(round, r, shard, after) > round->max_event) { /* will never fit: not worth a retry */
+    const struct placed placed = {.epoch = round->epoch,
+                                  .seq = shard->last_seq + 1,
+                                  .balance = after,
+                                  .clock_us = round->clock_us,
+                                  .shard = shard->number};
+    if (event_size(r, &placed) > round->max_event) { /* will never fit: not worth a retry */
         refuse(r, INVALID, "selection: the event would be larger than this wallet's max_event");
         return;
     }
-    if (!event_write(round, r, shard, after, alloc)) {
+    struct weir_slice event = event_write(r, &placed, alloc);
+    if (!event.n) {
         refuse(r, NOT_EXECUTED, "out of memory");
         return;
     }
-    struct weir_slice event = r->answer.event;
     shard->last_seq++;
     shard->changed = true;
     round->backlog++;
@@ -161,7 +177,7 @@ static void decide_one(struct round *round, struct request *r, round_alloc alloc
     if (r->kind == KIND_BALANCE) {
         balance_of(r, a);
     } else if (entry_of(round, r)->exists) {
-        repeat(r, entry_of(round, r));
+        repeat(r, entry_of(round, r), alloc);
     } else if (r->deadline_ns && round->now_ns >= r->deadline_ns) {
         refuse(r, NOT_EXECUTED, "its deadline had passed");
     } else {

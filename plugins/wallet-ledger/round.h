@@ -17,7 +17,7 @@ struct entry {             /* a row of ledger.entries: found there, or to be ins
     enum outcome outcome;
     uint8_t hash[16];
     char currency[4];
-    int64_t amount, balance, epoch, seq;
+    int64_t amount, balance, epoch, seq, clock_us;
     uint32_t shard;
     struct weir_slice event;
 };
@@ -60,7 +60,12 @@ void round_sort_shards(struct round *);                   /* ascending: the orde
 typedef void *(*round_alloc)(struct request *, size_t);
 void decide(struct round *, round_alloc);
 
-/* event.c: the one author of bets.v1.BetPlaced. 0 when memory is gone. */
-size_t event_size(const struct round *, const struct request *, const struct shard *, int64_t balance_after);
-bool event_write(const struct round *, struct request *, const struct shard *, int64_t balance_after, round_alloc);
+/* event.c: the one author of bets.v1.BetPlaced: what the request says and what became of it. */
+struct placed {
+    int64_t epoch, seq, balance, clock_us;
+    uint32_t shard;
+};
+size_t event_size(const struct request *, const struct placed *);
+/* Into memory of the request; n is 0 when there is none. */
+struct weir_slice event_write(struct request *, const struct placed *, round_alloc);
 #endif

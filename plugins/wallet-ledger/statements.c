@@ -15,7 +15,7 @@ static const struct {
     [ST_STATE] = {"state", "select epoch, clock_timestamp(), (select sum(last_seq - published)::int8 from "
                            "ledger.shards) from ledger.meta"},
     [ST_ENTRIES] = {"entries", "select k.n, e.outcome, e.request_hash, e.amount_minor, e.currency, "
-                               "e.balance_after_minor, e.epoch, e.shard, e.seq, e.event "
+                               "e.balance_after_minor, e.epoch, e.shard, e.seq, e.event, e.accepted_at "
                                "from unnest($1::text[], $2::text[], $3::text[]) with ordinality k(a, b, c, n) "
                                "join ledger.entries e on e.account_id = k.a and e.kind = k.b and e.key = k.c"},
     [ST_ACCOUNTS] = {"accounts", "select k.n, a.currency, a.balance_minor from unnest($1::text[]) with ordinality "
@@ -247,6 +247,7 @@ static const char *take_entries(struct link *link, const PGresult *r)
         e->epoch = weir_pg_cell_i64(r, row, 6);
         e->shard = (uint32_t)weir_pg_cell_i32(r, row, 7);
         e->seq = weir_pg_cell_i64(r, row, 8);
+        e->clock_us = weir_pg_cell_i64(r, row, 10) + WEIR_PG_EPOCH_US;
         if (event.n) { /* the result goes before the answer does */
             uint8_t *copy = (uint8_t *)l->ctx->host->batch_alloc(e->first->held->batch, event.n);
             if (!copy) return "out of memory";

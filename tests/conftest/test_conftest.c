@@ -45,7 +45,10 @@ static const struct conftest_case passes[] = {
      "{ push = { at = \"kinds\" value = \"3\" } }, { arrives = { at = \"null\" value = \"3\" name = \"third\" } },\n"
      "{ settle = { at = \"null\" name = \"third\" status = \"reject\" } }, { settled = { at = \"kinds\" status = "
      "\"reject\" } },\n"
-     "{ settle = { at = \"null\" } }, { settled = { at = \"generator\" name = \"one\" } } )",
+     "{ settle = { at = \"null\" } }, { settled = { at = \"generator\" name = \"one\" } },\n"
+     "{ metrics = [ \"weir_events_in_total=2\", \"weir_events_out_total{status=ok}=2\", \"weir_window_events=0\",\n"
+     "\"weir_events_total{stage=kinds}=2\", \"weir_settled_total{stage=kinds}=1\", "
+     "\"weir_forwarded_total{stage=kinds}=1\" ] } )",
      0,
      {"1 passed"}},
     {"a window that is shut",

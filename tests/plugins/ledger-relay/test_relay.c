@@ -191,7 +191,48 @@ static void only_what_nobody_confirmed_is_repaired(void **state)
     ledger_db_drop(&db);
 }
 
-static void an_event_refused_for_ever_stops_the_pipeline(void **state)
+/* Refused for ever (too large for the topic): it is said and tried on, and the others of its shard pass it. */
+static void a_stuck_row_holds_up_no_other(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    Wallet__V1__DebitReply *replies[DEBITS];
+    const char *why = NULL;
+    int others = 0, tries = 0;
+    ledger_db_make(&db, 1);
+    struct weir_kit *wallet = wallet_open(&db, "shards = 1");
+    make_debits(&db, wallet, replies);
+    weir_kit_close(wallet);
+    struct weir_kit *relay = relay_open(&db, "grace = \"0s\"; batch = 4");
+    while (others < DEBITS - 1 || tries < 2) {
+        struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
+        assert_non_null(ev);
+        if (ev->position != 2) {
+            others++; /* each once, though the stuck one sends the shard back */
+            weir_kit_settle(relay, ev, WEIR_OK, NULL);
+            continue;
+        }
+        tries++;
+        weir_kit_settle(relay, ev, WEIR_REJECT, "too large for the topic");
+        weir_kit_run(relay);
+        assert_int_equal(weir_kit_state(relay, &why), WEIR_DEGRADED);
+        assert_non_null(strstr(why, "shard 0, seq 2 is refused"));
+        assert_non_null(strstr(why, "too large for the topic"));
+    }
+    assert_int_equal(others, DEBITS - 1);
+    assert_number(&db, "select published from ledger.shards", 1); /* it is not left out */
+    struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
+    assert_non_null(ev);
+    assert_int_equal(ev->position, 2);
+    weir_kit_settle(relay, ev, WEIR_OK, NULL); /* somebody has raised the topic's limit */
+    assert_true(weir_kit_wait_state(relay, WEIR_READY, WALLET_WAIT_MS));
+    assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
+    weir_kit_close(relay);
+    free_replies(replies);
+    ledger_db_drop(&db);
+}
+
+static void a_fatal_answer_stops_the_pipeline(void **state)
 {
     (void)state;
     struct ledger_db db;
@@ -204,10 +245,10 @@ static void an_event_refused_for_ever_stops_the_pipeline(void **state)
     struct weir_kit *relay = relay_open(&db, "grace = \"0s\"; batch = 1");
     struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
     assert_non_null(ev);
-    weir_kit_settle(relay, ev, WEIR_REJECT, "too large for the topic");
+    weir_kit_settle(relay, ev, WEIR_FATAL, "the topic is gone");
     weir_kit_run(relay);
     assert_int_equal(weir_kit_state(relay, &why), WEIR_FAILED);
-    assert_non_null(strstr(why, "too large for the topic"));
+    assert_non_null(strstr(why, "the topic is gone"));
     while ((ev = weir_kit_forwarded(relay)) != NULL) weir_kit_settle(relay, ev, WEIR_OK, NULL);
     weir_kit_close(relay);
     free_replies(replies);
@@ -240,6 +281,14 @@ static void a_gap_in_the_ledger_is_said(void **state)
     }
     assert_true(weir_kit_wait(relay, says_gap, relay, WALLET_WAIT_MS));
     assert_null(weir_kit_forwarded(relay));
+    ledger_db_do(&db, "update ledger.shards set published = 3"); /* whoever looked into it decided so */
+    for (int i = 4; i <= DEBITS; i++) {
+        struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
+        assert_non_null(ev);
+        assert_int_equal(ev->position, i);
+        weir_kit_settle(relay, ev, WEIR_OK, NULL);
+    }
+    assert_true(weir_kit_wait_state(relay, WEIR_READY, WALLET_WAIT_MS));
     weir_kit_close(relay);
     free_replies(replies);
     ledger_db_drop(&db);
@@ -251,7 +300,8 @@ int main(void)
         cmocka_unit_test(the_outbox_gives_every_event_in_order),
         cmocka_unit_test(what_fails_comes_again_until_it_is_delivered),
         cmocka_unit_test(only_what_nobody_confirmed_is_repaired),
-        cmocka_unit_test(an_event_refused_for_ever_stops_the_pipeline),
+        cmocka_unit_test(a_stuck_row_holds_up_no_other),
+        cmocka_unit_test(a_fatal_answer_stops_the_pipeline),
         cmocka_unit_test(a_gap_in_the_ledger_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

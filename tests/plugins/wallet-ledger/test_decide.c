@@ -1,67 +1,11 @@
-/* test_decide.c - what becomes of requests in their order: against hand-made cases and against a plain model with
- * random requests from fixed seeds. Pure: no database, no host. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "bets/v1/bets.pb-c.h"
-#include "round.h"
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { MOST = 256, SHARDS = 4 };
-static struct round round_;
-static struct request requests[MOST];
-static char texts[MOST][2][24];
-static uint32_t n;
-
-static void *give(struct request *r, size_t size)
-{
-    (void)r;
-    return malloc(size); /* freed by clear() */
-}
+/* test_decide.c - what becomes of requests in their order, by hand-made cases. Random ones: test_decide_model.c. */
+#include "decide_bench.h"
 
 static void *refuse_memory(struct request *r, size_t size)
 {
     (void)r;
     (void)size;
     return NULL;
-}
-
-static void clear(void)
-{
-    for (uint32_t i = 0; i < n; i++) free(requests[i].event);
-    memset(requests, 0, sizeof requests);
-    n = 0;
-    round_clear(&round_);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    n = 0;
-    if (round_init(&round_, MOST, SHARDS) != 0) return -1;
-    round_.epoch = 77;
-    round_.clock_us = INT64_C(1700000000123456);
-    round_.max_event = 16384;
-    round_.max_backlog = 1000000;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    clear();
-    round_free(&round_);
-    return 0;
-}
-
-static struct weir_slice slice(const char *s)
-{
-    return (struct weir_slice){(const uint8_t *)s, strlen(s)};
 }
 
 static struct request *ask(enum kind kind, const char *account, const char *key, int64_t amount)
@@ -81,24 +25,10 @@ static struct request *ask(enum kind kind, const char *account, const char *key,
     return r;
 }
 
-static struct account *has(struct request *r, int64_t balance)
-{
-    struct account *a = &round_.accounts[r->account_at];
-    a->exists = true;
-    a->balance = balance;
-    memcpy(a->currency, "EUR", 4);
-    return a;
-}
-
 static void run(void)
 {
     round_sort_shards(&round_);
     decide(&round_, give);
-}
-
-static void expect(const struct request *r, enum outcome outcome)
-{
-    assert_string_equal(outcome_name(r->answer.outcome), outcome_name(outcome));
 }
 
 static void order_decides(void **state)
@@ -269,112 +199,6 @@ static void the_event_says_what_happened(void **state)
     assert_int_equal(round_.shards[r->shard_at].last_seq, 42);
 }
 
-/* ---- against a model that knows nothing of batches: a table of keys and a table of balances */
-
-enum { ACCOUNTS = 6, KEYS = 40 };
-struct model {
-    bool open[ACCOUNTS];
-    int64_t balance[ACCOUNTS], seq[SHARDS];
-    struct {
-        bool known;
-        enum outcome outcome;
-        int64_t amount, balance, seq;
-    } key[2][ACCOUNTS][KEYS]; /* credits, debits */
-};
-
-static uint32_t dice(uint32_t *seed, uint32_t sides)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return (*seed >> 8) % sides;
-}
-
-static enum outcome model_ask(struct model *m, enum kind kind, int a, int k, int64_t amount, int64_t *balance)
-{
-    int which = kind == KIND_DEBIT;
-    if (m->key[which][a][k].known) {
-        *balance = m->key[which][a][k].balance;
-        if (m->key[which][a][k].amount != amount) return KEY_REUSED;
-        return m->key[which][a][k].outcome == ACCEPTED ? REPLAYED : m->key[which][a][k].outcome;
-    }
-    enum outcome outcome = ACCEPTED;
-    if (!m->open[a])
-        outcome = UNKNOWN_ACCOUNT;
-    else if (kind == KIND_CREDIT)
-        m->balance[a] += amount;
-    else if (m->balance[a] < amount)
-        outcome = INSUFFICIENT_FUNDS;
-    else
-        m->balance[a] -= amount, m->key[which][a][k].seq = ++m->seq[('a' + a) % SHARDS];
-    m->key[which][a][k].known = true;
-    m->key[which][a][k].outcome = outcome;
-    m->key[which][a][k].amount = amount;
-    *balance = m->key[which][a][k].balance = m->open[a] ? m->balance[a] : 0;
-    return outcome;
-}
-
-/* What the database would answer to the look-up. */
-static void load(const struct model *before, const int *account, const int *key)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        struct request *r = &requests[i];
-        if (before->open[account[i]]) has(r, before->balance[account[i]]);
-        struct entry *e = &round_.entries[r->entry_at];
-        int which = r->kind == KIND_DEBIT;
-        if (e->first != r || !before->key[which][account[i]][key[i]].known) continue;
-        e->exists = true;
-        e->outcome = before->key[which][account[i]][key[i]].outcome;
-        e->balance = before->key[which][account[i]][key[i]].balance;
-        e->seq = before->key[which][account[i]][key[i]].seq;
-        struct request as_it_was = *r;
-        as_it_was.amount = before->key[which][account[i]][key[i]].amount;
-        request_hash(&as_it_was);
-        memcpy(e->hash, as_it_was.hash, 16);
-    }
-    round_sort_shards(&round_);
-    for (uint32_t i = 0; i < round_.n_shards; i++) round_.shards[i].last_seq = before->seq[round_.shards[i].number];
-}
-
-static void as_the_model_says(void **state)
-{
-    (void)state;
-    for (uint32_t seed = 1; seed <= 60; seed++) {
-        uint32_t d = seed;
-        static struct model m;
-        memset(&m, 0, sizeof m);
-        for (int a = 0; a < ACCOUNTS - 1; a++) m.open[a] = true;
-        for (int batch = 0; batch < 12; batch++) {
-            static struct model before;
-            int account[MOST], key[MOST];
-            enum outcome want[MOST];
-            int64_t balance[MOST];
-            uint32_t size = 1 + dice(&d, MOST);
-            before = m;
-            clear();
-            for (uint32_t i = 0; i < size; i++) {
-                account[i] = (int)dice(&d, ACCOUNTS);
-                key[i] = (int)dice(&d, KEYS);
-                enum kind kind = dice(&d, 3) ? KIND_DEBIT : KIND_CREDIT;
-                int64_t amount = 1 + dice(&d, 3) * 40;
-                char id[2] = {(char)('a' + account[i]), 0}, name[8];
-                snprintf(name, sizeof name, "k%d", key[i]);
-                ask(kind, id, name, amount);
-                want[i] = model_ask(&m, kind, account[i], key[i], amount, &balance[i]);
-            }
-            load(&before, account, key);
-            decide(&round_, give);
-            for (uint32_t i = 0; i < size; i++) {
-                expect(&requests[i], want[i]);
-                if (want[i] != KEY_REUSED) assert_int_equal(requests[i].answer.balance, balance[i]);
-            }
-            for (uint32_t i = 0; i < round_.n_accounts; i++)
-                if (round_.accounts[i].exists)
-                    assert_int_equal(round_.accounts[i].balance, m.balance[round_.accounts[i].id.p[0] - 'a']);
-            for (uint32_t i = 0; i < round_.n_shards; i++)
-                assert_int_equal(round_.shards[i].last_seq, m.seq[round_.shards[i].number]);
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,7 +209,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(limits, setup, teardown),
         cmocka_unit_test_setup_teardown(accounts_open_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_event_says_what_happened, setup, teardown),
-        cmocka_unit_test_setup_teardown(as_the_model_says, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
