@@ -65,6 +65,12 @@ static const struct weir_metric metrics[] = {
     {NULL, WEIR_COUNTER, NULL, NULL, NULL},
 };
 
+static const struct weir_outcome outcomes[] = {
+    WEIR_OUTCOME_NONE,
+    [MALFORMED] = {"malformed", "no such message, a field that must be there is absent, or a value is out of range"},
+    [WRONG_MESSAGE] = {"wrong-message", "the event is another message than `event` says"},
+    [REFUSED] = {"refused", "the server does not take the row: its types or constraints"}, WEIR_OUTCOME_END};
+
 static int init(struct weir_err *err)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -184,5 +190,5 @@ static void drain(struct weir_ctx *ctx)
 WEIR_PLUGIN(.name = "ch-sink", .version = "1.0.0",
             .doc = "Stores events as rows of a ClickHouse table, at least once each and once by key.",
             .roles = WEIR_SINK, .cfg_size = sizeof(struct cfg), .self_size = sizeof(struct sink), .opts = options,
-            .metrics = metrics, .init = init, .fini = fini, .check = check, .promise = promise, .open = open_sink,
-            .push = push, .drain = drain, .close = close_sink);
+            .metrics = metrics, .outcomes = outcomes, .init = init, .fini = fini, .check = check, .promise = promise,
+            .open = open_sink, .push = push, .drain = drain, .close = close_sink);

@@ -116,6 +116,13 @@ static bool make_url(struct sink *s, struct block *b)
     return ok;
 }
 
+static void reject_malformed(struct sink *s, struct weir_entry e, const char *err)
+{
+    char why[WEIR_COLUMNS_ERR + 128];
+    snprintf(why, sizeof why, "as %s: %s", s->cfg->event->full_name, err);
+    rows_reject(s, e, MALFORMED, why);
+}
+
 /* Decodes the entries; those that cannot be decoded are rejected and leave the block. */
 static bool gather(struct sink *s, struct block *b)
 {
@@ -132,7 +139,7 @@ static bool gather(struct sink *s, struct block *b)
         if (r == WEIR_READ_OK)
             b->entries[good++] = b->entries[i];
         else
-            rows_settle(s, b->entries[i], WEIR_REJECT, err);
+            reject_malformed(s, b->entries[i], err);
     }
     b->n = good;
     return true;
@@ -228,7 +235,9 @@ static void bisect(struct sink *s, struct block *b, const char *why)
         b->suspect = true;
         put_first(b);
     } else {
-        settle_block(b, WEIR_REJECT, why);
+        rows_reject(s, b->entries[0], REFUSED, why);
+        b->n = 0;
+        block_free(b);
     }
 }
 
@@ -236,7 +245,7 @@ static void on_answer(struct http_call *call)
 {
     struct block *b = weir_container(call, struct block, call);
     struct sink *s = b->sink;
-    char why[200];
+    char why[300];
     b->part->flight = NULL;
     s->inflight--;
     switch (answer_of(call, why, sizeof(why))) {

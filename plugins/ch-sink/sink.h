@@ -25,6 +25,8 @@ struct cfg {
 enum { CH_SETTING_MAX = 64 }; /* bytes of a setting's name, with the NUL */
 enum { METRIC_INSERTS, METRIC_ROWS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
 
+enum { MALFORMED = 1, WRONG_MESSAGE, REFUSED }; /* outcomes */
+
 struct part { /* one partition of the source: at most one block of it is on its way */
     uint32_t id;
     struct weir_queue queue;
@@ -77,6 +79,7 @@ struct sink {
 /* rows.c */
 void rows_push(struct sink *, struct weir_batch *);
 void rows_settle(struct sink *, struct weir_entry, enum weir_status, const char *why);
+void rows_reject(struct sink *, struct weir_entry, uint32_t outcome, const char *why);
 struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all of it stays */
 void rows_close(struct sink *);
 

@@ -70,11 +70,14 @@ static void a_ticket_keeps_the_worst(void **state)
     const struct weir_result ok = {.status = WEIR_OK, .reply = {(const uint8_t *)"ok", 2}};
     const struct weir_result retry = {.status = WEIR_RETRY, .why = "first"};
     const struct weir_result again = {.status = WEIR_RETRY, .why = "second"};
-    assert_false(ticket_settle(t, &ok, ""));
+    struct stage first = {.index = 1}, second = {.index = 2};
+    assert_false(ticket_settle(t, &first, &ok, ""));
+    assert_ptr_equal(t->by, &first);
     assert_memory_equal(t->worst.reply.p, "ok", 2);
-    assert_false(ticket_settle(t, &retry, "busy"));
-    assert_false(ticket_settle(t, &again, ""));
-    assert_true(ticket_settle(t, &ok, ""));
+    assert_false(ticket_settle(t, &second, &retry, "busy"));
+    assert_false(ticket_settle(t, &first, &again, ""));
+    assert_true(ticket_settle(t, &first, &ok, ""));
+    assert_ptr_equal(t->by, &second);
     assert_int_equal(t->worst.status, WEIR_RETRY);
     assert_string_equal(t->worst.why, "first");
     assert_string_equal(t->worst.outcome_name, "busy");

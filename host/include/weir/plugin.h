@@ -261,6 +261,9 @@ struct weir_host {
     void (*state)(struct weir_ctx *, enum weir_state, const char *why);
     void (*metric)(struct weir_ctx *, uint32_t index, const char *const *labels, double delta_or_value);
     void (*log)(struct weir_ctx *, enum weir_level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+    /* In done(): the stage that gave the result which done() hears, and into *plugin (unless NULL) whose stage it is. Both
+     * are "" anywhere else. They live as long as the lane. */
+    const char *(*settled_by)(struct weir_ctx *, const char **plugin);
 };
 
 /* What `weir check` and `weir graph` reason from; they know no plugin by name. No promise(): reported as unknown. */

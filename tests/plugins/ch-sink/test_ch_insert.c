@@ -189,6 +189,7 @@ static void the_row_at_fault_is_found(void **state)
     }
     for (uint64_t i = 0; i < 1000; i++) settles(b, first + i, i == 617 ? WEIR_REJECT : WEIR_OK);
     assert_string_equal(weir_kit_settled(b->kit, first + 617)->why, "HTTP 400: Code: 6. DB::Exception: Cannot parse");
+    weir_kit_assert_settled(b->kit, first + 617, WEIR_REJECT, "refused");
     weir_kit_close(b->kit);
 }
 
@@ -204,7 +205,10 @@ static void what_cannot_be_decoded_is_rejected_alone(void **state)
     settles(b, wrong, WEIR_REJECT);
     settles(b, good, WEIR_OK);
     settles(b, also, WEIR_OK);
-    assert_string_equal(weir_kit_settled(b->kit, bad)->why, "field id, byte 1: a number is cut off or too long");
+    assert_string_equal(weir_kit_settled(b->kit, bad)->why,
+                        "as parcels.v1.Parcel: field id, byte 1: a number is cut off or too long");
+    weir_kit_assert_settled(b->kit, bad, WEIR_REJECT, "malformed");
+    weir_kit_assert_settled(b->kit, wrong, WEIR_REJECT, "wrong-message");
     assert_string_equal(weir_kit_settled(b->kit, wrong)->why,
                         "the event is a parcels.v1.Label, the table takes parcels.v1.Parcel");
     assert_int_equal(fake_inserts(&b->fake), 1);

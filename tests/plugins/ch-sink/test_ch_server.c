@@ -231,8 +231,9 @@ static void a_bad_row_among_a_thousand(void **state)
         settles(b, first + (uint64_t)i, i == 333 || i == 5 || i == 700 ? WEIR_REJECT : WEIR_OK);
     assert_non_null(strstr(weir_kit_settled(b->kit, first + 333)->why, "IPv4"));
     assert_non_null(strstr(weir_kit_settled(b->kit, first + 700)->why, "onstraint"));
-    assert_string_equal(weir_kit_settled(b->kit, first + 5)->why,
-                        "field pieces: the number is out of range for column pieces, which is UInt8");
+    assert_string_equal(
+        weir_kit_settled(b->kit, first + 5)->why,
+        "as parcels.v1.Parcel: field pieces: the number is out of range for column pieces, which is UInt8");
     snprintf(count, sizeof(count), "count(), uniqExact(id) FROM %s.t", b->db);
     answers(b, count, "997\t997");
     weir_kit_close(b->kit);
