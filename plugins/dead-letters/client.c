@@ -6,6 +6,9 @@
 
 /* A refused login is an event of its own; the request it belongs to only times out. */
 static char last_error[256];
+static bool refused;
+
+enum { STEP_MS = 1000 };
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *arg)
 {
@@ -15,6 +18,7 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *arg)
 
 void client_heard(int err, const char *reason)
 {
+    refused = refused || err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL;
     if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) snprintf(last_error, sizeof last_error, "%s", reason);
 }
 
@@ -118,16 +122,24 @@ static void span(const struct range *ranges, size_t n, int32_t id, int64_t *from
     }
 }
 
+/* In steps, as nothing but a look tells that waiting is in vain. */
+static rd_kafka_resp_err_t ask_metadata(rd_kafka_t *rk, const char *name, const struct rd_kafka_metadata **meta)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TRANSPORT;
+    for (int waited = 0; err && !refused && waited < WAIT_MS; waited += STEP_MS) {
+        err = rd_kafka_metadata(rk, 0, topic, meta, STEP_MS);
+        rd_kafka_poll(rk, 0);
+    }
+    rd_kafka_topic_destroy(topic);
+    return err;
+}
+
 static int find_parts(struct reader *r, const struct range *ranges, size_t n)
 {
     const struct rd_kafka_metadata *meta;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(r->rk, r->opt->topic, NULL);
-    rd_kafka_resp_err_t err = rd_kafka_metadata(r->rk, 0, topic, &meta, WAIT_MS);
-    rd_kafka_topic_destroy(topic);
-    if (err) {
-        rd_kafka_poll(r->rk, 0);
-        return cannot("%s: %s", r->opt->kafka, client_error(err));
-    }
+    rd_kafka_resp_err_t err = ask_metadata(r->rk, r->opt->topic, &meta);
+    if (err) return cannot("%s: %s", r->opt->kafka, client_error(err));
     err = meta->topic_cnt == 1 ? meta->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     int rc = err ? cannot("topic %s: %s", r->opt->topic, rd_kafka_err2str(err)) : 0;
     for (int i = 0; !rc && i < meta->topics[0].partition_cnt; i++) {
@@ -169,8 +181,8 @@ int topic_read(const struct options *o, const struct range *ranges, size_t n,
     struct reader r = {.opt = o, .rk = client_new(o, RD_KAFKA_CONSUMER)};
     if (!r.rk) return -1;
     r.list = rd_kafka_topic_partition_list_new(16);
-    rd_kafka_poll_set_consumer(r.rk);
     int rc = find_parts(&r, ranges, n);
+    rd_kafka_poll_set_consumer(r.rk);
     while (!rc && r.open) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(r.rk, WAIT_MS);
         rc = m ? take(&r, m, fn, arg)
