@@ -4,29 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A refused login is an event of its own; the request it belongs to only times out. */
-static char last_error[256];
-static bool refused;
-
 enum { STEP_MS = 1000 };
+
+/* A refused login is an event of its own; the request it belongs to only times out. */
+void client_heard(const struct options *o, int err, const char *reason)
+{
+    if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL) o->heard->refused = true;
+    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) snprintf(o->heard->text, sizeof o->heard->text, "%s", reason);
+}
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *arg)
 {
-    (void)rk, (void)arg;
-    client_heard(err, reason);
+    (void)rk;
+    client_heard(arg, err, reason);
 }
 
-void client_heard(int err, const char *reason)
-{
-    refused = refused || err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL;
-    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) snprintf(last_error, sizeof last_error, "%s", reason);
-}
-
-const char *client_error(rd_kafka_resp_err_t err)
+const char *client_error(const struct options *o, rd_kafka_resp_err_t err)
 {
     bool vague = err == RD_KAFKA_RESP_ERR__TRANSPORT || err == RD_KAFKA_RESP_ERR__TIMED_OUT ||
                  err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    return vague && *last_error ? last_error : rd_kafka_err2str(err);
+    return vague && *o->heard->text ? o->heard->text : rd_kafka_err2str(err);
 }
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
@@ -58,6 +55,7 @@ rd_kafka_t *client_new(const struct options *o, rd_kafka_type_t type)
     char why[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool reads = type == RD_KAFKA_CONSUMER;
+    rd_kafka_conf_set_opaque(conf, (void *)(uintptr_t)o);
     if (reads)
         rd_kafka_conf_set_error_cb(conf, on_error);
     else
@@ -97,7 +95,7 @@ static int add_part(struct reader *r, int32_t id, int64_t from, int64_t end)
 {
     int64_t low, high;
     rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(r->rk, r->opt->topic, id, &low, &high, WAIT_MS);
-    if (err) return cannot("topic %s, partition %d: %s", r->opt->topic, (int)id, client_error(err));
+    if (err) return cannot("topic %s, partition %d: %s", r->opt->topic, (int)id, client_error(r->opt, err));
     if (from < low) from = low;
     if (end > high) end = high;
     if (from >= end) return 0;
@@ -123,13 +121,13 @@ static void span(const struct range *ranges, size_t n, int32_t id, int64_t *from
 }
 
 /* In steps, as nothing but a look tells that waiting is in vain. */
-static rd_kafka_resp_err_t ask_metadata(rd_kafka_t *rk, const char *name, const struct rd_kafka_metadata **meta)
+static rd_kafka_resp_err_t ask_metadata(const struct reader *r, const struct rd_kafka_metadata **meta)
 {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(r->rk, r->opt->topic, NULL);
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TRANSPORT;
-    for (int waited = 0; err && !refused && waited < WAIT_MS; waited += STEP_MS) {
-        err = rd_kafka_metadata(rk, 0, topic, meta, STEP_MS);
-        rd_kafka_poll(rk, 0);
+    for (int waited = 0; err && !r->opt->heard->refused && waited < WAIT_MS; waited += STEP_MS) {
+        err = rd_kafka_metadata(r->rk, 0, topic, meta, STEP_MS);
+        rd_kafka_poll(r->rk, 0);
     }
     rd_kafka_topic_destroy(topic);
     return err;
@@ -138,8 +136,8 @@ static rd_kafka_resp_err_t ask_metadata(rd_kafka_t *rk, const char *name, const 
 static int find_parts(struct reader *r, const struct range *ranges, size_t n)
 {
     const struct rd_kafka_metadata *meta;
-    rd_kafka_resp_err_t err = ask_metadata(r->rk, r->opt->topic, &meta);
-    if (err) return cannot("%s: %s", r->opt->kafka, client_error(err));
+    rd_kafka_resp_err_t err = ask_metadata(r, &meta);
+    if (err) return cannot("%s: %s", r->opt->kafka, client_error(r->opt, err));
     err = meta->topic_cnt == 1 ? meta->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     int rc = err ? cannot("topic %s: %s", r->opt->topic, rd_kafka_err2str(err)) : 0;
     for (int i = 0; !rc && i < meta->topics[0].partition_cnt; i++) {

@@ -108,7 +108,7 @@ static int parse(int argc, char **argv, struct options *o)
     if (o->help) return 0;
     if (found < 0) return cannot("expected list, show or retry; `weir dead-letters --help` says more");
     o->command = (enum command)found;
-    if (!o->kafka) return cannot("expected --kafka HOST:PORT");
+    if (!o->kafka || !o->topic) return cannot("expected --kafka HOST:PORT and --topic NAME");
     if (o->all && o->n_ranges) return cannot("expected letters or --all, found both");
     if (o->command != LIST && !o->all && !o->n_ranges)
         return cannot("%s: expected letters as `list` shows them, or --all", commands[o->command]);
@@ -143,7 +143,8 @@ static int run(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.topic = "bets.dead"};
+    struct heard heard = {.refused = false};
+    struct options o = {.heard = &heard};
     int rc = parse(argc, argv, &o) ? 2 : 0;
     if (!rc && o.help)
         fputs(help, stdout);

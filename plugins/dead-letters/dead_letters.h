@@ -2,6 +2,7 @@
 #ifndef DEAD_LETTERS_H
 #define DEAD_LETTERS_H
 #include <librdkafka/rdkafka.h>
+#include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,10 @@ struct range { /* of letters: "0:17" or "0:17-42" */
     int32_t partition;
     int64_t first, last;
 };
+struct heard { /* what a client has said beside its answers */
+    char text[256];
+    bool refused; /* it is in vain to go on */
+};
 struct options {
     enum command command;
     const char *kafka, *topic, *user, *password_file, *protocol;
@@ -24,6 +29,7 @@ struct options {
     struct range *ranges;
     size_t n_ranges;
     bool all, dry_run, help;
+    struct heard *heard;
 };
 
 struct source { /* which record, read by whom: what makes two letters the same one */
@@ -60,8 +66,9 @@ rd_kafka_t *client_new(const struct options *, rd_kafka_type_t);
  * only during the call. With n == 0: the whole topic. Stops and returns what fn returns unless 0; -1 after cannot(). */
 int topic_read(const struct options *, const struct range *, size_t n, int (*fn)(void *arg, const rd_kafka_message_t *),
                void *arg);
-void client_heard(int err, const char *reason);
-const char *client_error(rd_kafka_resp_err_t); /* in the words of the last error that came, when one did */
+void client_heard(const struct options *, int err, const char *reason);
+const char *client_error(const struct options *,
+                         rd_kafka_resp_err_t); /* in the words of the last error that came, when one did */
 
 /* letters.c: 0, or -1 after cannot() */
 int letters_read(const struct options *, struct letters *);
@@ -70,6 +77,9 @@ struct letter *letters_at(const struct letters *, int32_t partition, int64_t off
 void letters_free(struct letters *);
 /* The value of the last header with that name, as malloc'ed text; "" when it is not there, NULL without memory. */
 char *header_text(const rd_kafka_headers_t *, const char *name);
+
+/* schemas.c: the message type of that name from the plugin folders, or NULL. Descriptors live for ever. */
+const ProtobufCMessageDescriptor *schema_find(const char *full_name);
 
 /* show.c */
 void list_letters(const struct letters *, const struct options *);

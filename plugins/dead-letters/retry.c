@@ -21,28 +21,28 @@ struct delivery {
     rd_kafka_resp_err_t err;
 };
 
-static void on_event(struct delivery *d, rd_kafka_event_t *event)
+static void on_event(const struct options *o, struct delivery *d, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *m;
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-        client_heard((int)rd_kafka_event_error(event), rd_kafka_event_error_string(event));
+        client_heard(o, (int)rd_kafka_event_error(event), rd_kafka_event_error_string(event));
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
         while ((m = rd_kafka_event_message_next(event))) *d = (struct delivery){true, m->err};
 }
 
 /* Waits for the record that was just produced; -1 after cannot(). */
-static int delivered(rd_kafka_t *rk, const char *topic, rd_kafka_resp_err_t err)
+static int delivered(const struct retrying *r, const char *topic, rd_kafka_resp_err_t err)
 {
     struct delivery d = {.reported = err != RD_KAFKA_RESP_ERR_NO_ERROR, .err = err};
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(rk);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(r->rk);
     while (!d.reported) { /* ends by message.timeout.ms */
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, WAIT_MS);
         if (!event) continue;
-        on_event(&d, event);
+        on_event(r->opt, &d, event);
         rd_kafka_event_destroy(event);
     }
     rd_kafka_queue_destroy(queue);
-    return d.err ? cannot("topic %s: %s", topic, client_error(d.err)) : 0;
+    return d.err ? cannot("topic %s: %s", topic, client_error(r->opt, d.err)) : 0;
 }
 
 /* ---- the record as it was */
@@ -86,7 +86,7 @@ static int put_back(const struct retrying *r, const struct letter *l, const rd_k
                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(m->key, m->key_len),
                           RD_KAFKA_V_VALUE(m->payload, m->len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
     if (err) rd_kafka_headers_destroy(headers);
-    return delivered(r->rk, l->from.topic, err);
+    return delivered(r, l->from.topic, err);
 }
 
 static int put_mark(const struct retrying *r, const struct letter *l)
@@ -100,7 +100,7 @@ static int put_mark(const struct retrying *r, const struct letter *l)
         RD_KAFKA_V_HEADER(RETRIED_HEADER, letter, -1), RD_KAFKA_V_HEADER(LETTER_HEADER, l->from.topic, -1),
         RD_KAFKA_V_HEADER("weir.dead.partition", partition, -1), RD_KAFKA_V_HEADER("weir.dead.offset", offset, -1),
         RD_KAFKA_V_HEADER("weir.dead.group", l->from.group, -1), RD_KAFKA_V_END);
-    return delivered(r->rk, r->opt->topic, err);
+    return delivered(r, r->opt->topic, err);
 }
 
 /* ---- all of them */
