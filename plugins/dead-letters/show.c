@@ -1,8 +1,6 @@
 /* show.c - letters for people: a line each, or one whole. Nothing of a record reaches the terminal as it is. */
 #include "dead_letters.h"
 #include "json_pb.h"
-#include "loader.h"
-#include "schemas.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,31 +68,17 @@ static void print_hex(const uint8_t *p, size_t n)
     }
 }
 
-/* The message types of all folders that weir itself would look in. */
-static struct weir_schemas *load_schemas(struct weir_errors *errs)
-{
-    struct weir_schemas *all = weir_schemas_new();
-    struct weir_loader *loader = weir_loader_new();
-    const char *const *folders;
-    if (all && loader && !weir_loader_defaults(loader)) {
-        size_t n = weir_loader_folders(loader, &folders);
-        for (size_t i = 0; i < n; i++) weir_schemas_load_folder(all, folders[i], errs);
-    }
-    weir_loader_free(loader);
-    return all;
-}
-
 /* False: there is no such type here, or the bytes are none of it; what was wrong has been said. */
-static bool print_json(const struct weir_schemas *all, const char *event, const uint8_t *p, size_t n)
+static bool print_json(const char *event, const uint8_t *p, size_t n)
 {
     struct weir_json_buf out = {.max = SIZE_MAX};
     struct weir_json_err err = {.pointer = ""};
-    const struct weir_schema *schema = *event ? weir_schemas_find(all, event) : NULL;
+    const ProtobufCMessageDescriptor *schema = *event ? schema_find(event) : NULL;
     if (!schema) {
         if (*event) printf("    (no %s in the plugin folders: set WEIR_PLUGIN_PATH to show it as JSON)\n", event);
         return false;
     }
-    bool ok = !weir_json_from_wire(schema->descriptor, (struct weir_slice){p, n}, &out, &err);
+    bool ok = !weir_json_from_wire(schema, (struct weir_slice){p, n}, &out, &err);
     if (ok)
         printf("    %.*s\n", (int)out.n, (const char *)out.p);
     else
@@ -136,15 +120,9 @@ static void print_about(const struct letter *l)
     putchar('\n');
 }
 
-struct showing {
-    const struct letters *all;
-    struct weir_schemas *schemas;
-};
-
 static int show(void *arg, const rd_kafka_message_t *m)
 {
-    const struct showing *s = arg;
-    const struct letter *l = letters_at(s->all, m->partition, m->offset);
+    const struct letter *l = letters_at(arg, m->partition, m->offset);
     if (!l || !l->chosen) return 0;
     print_about(l);
     print_headers(m);
@@ -159,18 +137,12 @@ static int show(void *arg, const rd_kafka_message_t *m)
         puts("value      none");
     } else {
         printf("value      %zu bytes%s%s\n", m->len, *l->event ? ", read as " : "", l->event);
-        if (!print_json(s->schemas, l->event, m->payload, m->len)) print_hex(m->payload, m->len);
+        if (!print_json(l->event, m->payload, m->len)) print_hex(m->payload, m->len);
     }
     return ferror(stdout) ? cannot("cannot write") : 0;
 }
 
 int show_letters(const struct letters *all, const struct options *o)
 {
-    struct weir_errors errs = {0};
-    struct showing s = {all, load_schemas(&errs)};
-    weir_errors_print(&errs, stderr);
-    weir_errors_free(&errs);
-    int rc = s.schemas ? topic_read(o, o->ranges, o->n_ranges, show, &s) : cannot("out of memory");
-    weir_schemas_free(s.schemas);
-    return rc;
+    return topic_read(o, o->ranges, o->n_ranges, show, (void *)(uintptr_t)all);
 }
