@@ -31,6 +31,10 @@ static const struct weir_opt options[] = {
     WEIR_OPT(struct cfg, event, WEIR_MESSAGE, .doc = "message type of the values; unknown bytes when not given"),
     WEIR_OPT(struct cfg, headers, WEIR_LIST, .sub = header_options, .sub_size = sizeof(struct header_cfg),
              .doc = "headers that every record must have: [ \"epoch\", \"shard\", \"seq\" ]; one without is rejected"),
+    WEIR_OPT(struct cfg, schema_header, WEIR_STRING,
+             .doc =
+                 "header that names the message type, where there is one; a record that has it and names another than "
+                 "`event` is rejected"),
     WEIR_OPT(struct cfg, max_value, WEIR_SIZE, .def = "1GiB", .min = 1, .max = 1073741824,
              .doc = "a record with a larger value is rejected"),
     WEIR_OPT(struct cfg, from, WEIR_ENUM, .def = "earliest", .choices = froms,

@@ -19,7 +19,7 @@ struct header_cfg {
     struct weir_slice name;
 };
 struct cfg {
-    struct weir_slice brokers, topic, group, instance;
+    struct weir_slice brokers, topic, group, instance, schema_header;
     struct kafka_security security;
     struct weir_list rdkafka;
     const struct weir_schema *event;
@@ -32,7 +32,7 @@ struct cfg {
 enum { FROM_EARLIEST, FROM_LATEST };
 enum { PROTOCOL_CLASSIC, PROTOCOL_CONSUMER };
 
-enum { TOO_LARGE = 1, NO_VALUE, MISSING_HEADER }; /* outcomes: classes of dead letters of its own */
+enum { TOO_LARGE = 1, NO_VALUE, MISSING_HEADER, WRONG_SCHEMA }; /* outcomes: classes of dead letters of its own */
 enum {
     METRIC_LAG,
     METRIC_PARTITIONS,

@@ -4,9 +4,12 @@
 #include <string.h>
 
 const struct weir_outcome refusals[] = {
-    WEIR_OUTCOME_NONE, [TOO_LARGE] = {"too-large", "the value is larger than `max_value`"},
+    WEIR_OUTCOME_NONE,
+    [TOO_LARGE] = {"too-large", "the value is larger than `max_value`"},
     [NO_VALUE] = {"no-value", "the record has no value (a tombstone), but `event` says that it is a message"},
-    [MISSING_HEADER] = {"missing-header", "a header that `headers` names is not there"}, WEIR_OUTCOME_END};
+    [MISSING_HEADER] = {"missing-header", "a header that `headers` names is not there"},
+    [WRONG_SCHEMA] = {"wrong-schema", "the header `schema_header` names another message than `event`"},
+    WEIR_OUTCOME_END};
 
 static const struct header_cfg *missing_header(const struct consumer *c, const rd_kafka_message_t *m)
 {
@@ -22,6 +25,18 @@ static const struct header_cfg *missing_header(const struct consumer *c, const r
     return NULL;
 }
 
+/* What its header says that it is, when that is not what is expected. */
+static bool other_schema(const struct consumer *c, const rd_kafka_message_t *m, struct weir_slice *is)
+{
+    rd_kafka_headers_t *headers = NULL;
+    const void *value = NULL;
+    if (!c->cfg->schema_header.n || !c->cfg->event || rd_kafka_message_headers(m, &headers)) return false;
+    if (rd_kafka_header_get_last(headers, (const char *)c->cfg->schema_header.p, &value, &is->n)) return false;
+    is->p = value;
+    const char *expected = c->cfg->event->full_name;
+    return is->n != strlen(expected) || memcmp(is->p, expected, is->n) != 0;
+}
+
 static bool refuse(struct weir_result *r, uint32_t outcome, const char *why)
 {
     *r = (struct weir_result){
@@ -32,6 +47,7 @@ static bool refuse(struct weir_result *r, uint32_t outcome, const char *why)
 bool refuse_record(const struct consumer *c, const rd_kafka_message_t *m, struct weir_result *r, char why[200])
 {
     const struct header_cfg *missing;
+    struct weir_slice is;
     if (m->len > c->cfg->max_value) {
         snprintf(why, 200, "the value has %zu bytes, max_value is %llu", m->len, (unsigned long long)c->cfg->max_value);
         return refuse(r, TOO_LARGE, why);
@@ -43,6 +59,11 @@ bool refuse_record(const struct consumer *c, const rd_kafka_message_t *m, struct
     if ((missing = missing_header(c, m))) {
         snprintf(why, 200, "the record has no header \"%.150s\"", (const char *)missing->name.p);
         return refuse(r, MISSING_HEADER, why);
+    }
+    if (other_schema(c, m, &is)) {
+        snprintf(why, 200, "the record says that it is a \"%.*s\", expected %.100s", is.n < 60 ? (int)is.n : 60,
+                 (const char *)is.p, c->cfg->event->full_name);
+        return refuse(r, WRONG_SCHEMA, why);
     }
     return false;
 }

@@ -91,27 +91,30 @@ static void records_that_are_wrong_by_themselves(void **state)
     (void)state;
     struct scene s;
     char dead[128];
-    static const char *const expected[][2] = {{"missing-header", "the record has no header \"n\""},
-                                              {"too-large", "the value has 5000000 bytes, max_value is 4000000"},
-                                              {"no-value", "the record has no value, expected a bets.v1.BetPlaced"}};
+    static const char *const expected[][2] = {
+        {"missing-header", "the record has no header \"n\""},
+        {"too-large", "the value has 5000000 bytes, max_value is 4000000"},
+        {"no-value", "the record has no value, expected a bets.v1.BetPlaced"},
+        {"wrong-schema", "the record says that it is a \"bets.v1.PlaceBet\", expected bets.v1.BetPlaced"}};
     char *large = calloc(1, 5000000);
     assert_non_null(large);
     scene_mock(&s, 1);
-    topic_write(&s.broker, s.topic, 0, 0, 1);
+    topic_put(&s.broker, s.topic, 0, "0", 1, "n", "bets.v1.BetPlaced");
     topic_put(&s.broker, s.topic, 0, "x", 1, NULL, NULL);
-    topic_put(&s.broker, s.topic, 0, large, 5000000, "n", "2");
-    topic_put(&s.broker, s.topic, 0, NULL, 0, "n", "3");
-    topic_write(&s.broker, s.topic, 0, 4, 1);
-    struct weir_kit *kit =
-        open_with_dead(&s, dead, sizeof dead,
-                       "} headers = [ \"n\" ]  max_value = 4000000  event = \"bets.v1.BetPlaced\"  security = {");
+    topic_put(&s.broker, s.topic, 0, large, 5000000, "n", "");
+    topic_put(&s.broker, s.topic, 0, NULL, 0, "n", "");
+    topic_put(&s.broker, s.topic, 0, "x", 1, "n", "bets.v1.PlaceBet");
+    topic_put(&s.broker, s.topic, 0, "5", 1, "n", "bets.v1.BetPlaced");
+    struct weir_kit *kit = open_with_dead(&s, dead, sizeof dead,
+                                          "} headers = [ \"n\" ]  schema_header = \"n\"  max_value = 4000000  event = "
+                                          "\"bets.v1.BetPlaced\"  security = {");
     expect_run(kit, 0, 1, WEIR_OK);
-    expect_run(kit, 4, 1, WEIR_OK);
-    wait_letters(kit, 3);
-    wait_committed(kit, &s, 0, 5);
+    expect_run(kit, 5, 1, WEIR_OK);
+    wait_letters(kit, 4);
+    wait_committed(kit, &s, 0, 6);
     weir_kit_close(kit);
-    struct record *r = topic_read(&s.broker, dead, 3);
-    for (int i = 0; i < 3; i++) {
+    struct record *r = topic_read(&s.broker, dead, 4);
+    for (int i = 0; i < 4; i++) {
         has(&r[i], "weir.dead.class", expected[i][0]);
         has(&r[i], "weir.dead.error", expected[i][1]);
         has(&r[i], "weir.dead.plugin", "kafka-consumer");
