@@ -35,19 +35,11 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
 
 static int set_login(rd_kafka_conf_t *conf, const struct options *o)
 {
-    char password[256] = "";
     const char *protocol = o->protocol ? o->protocol : o->user ? "sasl_plaintext" : "plaintext";
     if (set(conf, "security.protocol", protocol)) return -1;
     if (!o->user) return 0;
-    FILE *f = o->password_file ? fopen(o->password_file, "r") : NULL;
-    bool ok = f && fgets(password, sizeof password, f);
-    if (f) fclose(f);
-    if (!ok)
-        return cannot("--kafka-password-file %s: expected a file with the password of --kafka-user in its first line",
-                      o->password_file ? o->password_file : "is not given");
-    password[strcspn(password, "\r\n")] = 0;
     return set(conf, "sasl.mechanism", "SCRAM-SHA-256") || set(conf, "sasl.username", o->user) ||
-           set(conf, "sasl.password", password);
+           set(conf, "sasl.password", o->password);
 }
 
 rd_kafka_t *client_new(const struct options *o, rd_kafka_type_t type)

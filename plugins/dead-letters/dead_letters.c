@@ -127,10 +127,22 @@ static int show_named(const struct letters *all, const struct options *o)
     return show_letters(all, o) ? 2 : missing;
 }
 
-static int run(const struct options *o)
+static int read_password(struct options *o)
+{
+    if (!o->user) return 0;
+    FILE *f = o->password_file ? fopen(o->password_file, "r") : NULL;
+    bool ok = f && fgets(o->password, sizeof o->password, f);
+    if (f) fclose(f);
+    o->password[strcspn(o->password, "\r\n")] = 0;
+    return ok ? 0
+              : cannot("--kafka-password-file %s: expected a file with the password of --kafka-user in its first line",
+                       o->password_file ? o->password_file : "is not given");
+}
+
+static int run(struct options *o)
 {
     struct letters all = {0};
-    int rc = letters_read(o, &all) ? 2 : 0;
+    int rc = read_password(o) || letters_read(o, &all) ? 2 : 0;
     if (!rc) letters_choose(&all, o);
     if (!rc && o->command == LIST) list_letters(&all, o);
     if (!rc && o->command == SHOW) rc = show_named(&all, o);

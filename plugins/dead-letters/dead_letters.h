@@ -29,6 +29,7 @@ struct options {
     struct range *ranges;
     size_t n_ranges;
     bool all, dry_run, help;
+    char password[256]; /* read once: the file may be a pipe */
     struct heard *heard;
 };
 
