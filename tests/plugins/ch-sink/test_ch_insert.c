@@ -215,6 +215,52 @@ static void what_cannot_be_decoded_is_rejected_alone(void **state)
     weir_kit_close(b->kit);
 }
 
+/* Asked before each INSERT; the first answer names a row, the second none. */
+static struct fake_answer knows_one(void *arg, const struct fake_request *r, size_t nth)
+{
+    (void)arg;
+    bool asks = strstr(r->head, "_weir_rows_structure") != NULL;
+    return (struct fake_answer){200, NULL, asks && nth == 1 ? "1\n" : ""};
+}
+
+static void a_conflict_is_rejected_when_asked_for(void **state)
+{
+    struct bench *b = *state;
+    b->fake.decide = knows_one;
+    open_sink(b, "conflicts = \"reject\"");
+    uint64_t first = push_note(b, 1, "x", 0), other = push_note(b, 2, "y", 0), last = push_note(b, 3, "z", 0);
+    settles(b, first, WEIR_OK);
+    settles(b, other, WEIR_REJECT);
+    settles(b, last, WEIR_OK);
+    weir_kit_assert_settled(b->kit, other, WEIR_REJECT, "conflict");
+    assert_int_equal(fake_inserts(&b->fake), 3);
+    assert_non_null(strstr(insert(b, 0)->head, "multipart/form-data; boundary="));
+    assert_non_null(strstr(insert(b, 0)->body, "name=\"_weir_rows\"; filename"));
+    assert_non_null(strstr(insert(b, 2)->head, "INSERT%20INTO"));
+    weir_kit_close(b->kit);
+}
+
+/* Nonsense or an error: the question comes again, and nothing is inserted before it was answered. */
+static struct fake_answer thrice_unsure(void *arg, const struct fake_request *r, size_t nth)
+{
+    static const struct fake_answer bad[] = {
+        {200, NULL, "9\n"}, {200, NULL, "perhaps"}, {500, NULL, "Code: 241. DB::Exception: Memory limit"}};
+    (void)arg;
+    (void)r;
+    return nth <= 3 ? bad[nth - 1] : (struct fake_answer){200, NULL, ""};
+}
+
+static void no_insert_before_the_answer(void **state)
+{
+    struct bench *b = *state;
+    b->fake.decide = thrice_unsure;
+    open_sink(b, "conflicts = \"reject\"");
+    settles(b, push_note(b, 1, "x", 0), WEIR_OK);
+    assert_int_equal(fake_inserts(&b->fake), 5);
+    for (size_t i = 0; i < 5; i++) assert_true(!strstr(insert(b, i)->head, "_weir_rows_structure") == (i == 4));
+    weir_kit_close(b->kit);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, bench_set_up, bench_tear_down)
@@ -232,6 +278,8 @@ int main(void)
         TEST(trouble_shows_in_the_state),
         TEST(the_row_at_fault_is_found),
         TEST(what_cannot_be_decoded_is_rejected_alone),
+        TEST(a_conflict_is_rejected_when_asked_for),
+        TEST(no_insert_before_the_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
