@@ -61,7 +61,8 @@ static void put_columns(struct text *t, const struct sink *s)
     }
 }
 
-/* Of each key the row that counts: the table's, else the first of the block. */
+/* The row that counts of each key that is in the table, or twice in the block: the table's, else the first one. Mostly
+ * there is none, and then nothing else is done. */
 static void put_first_ones(struct text *t, const struct sink *s)
 {
     put(t, "SELECT * FROM (SELECT ");
@@ -75,7 +76,13 @@ static void put_first_ones(struct text *t, const struct sink *s)
     put_keys(t, s);
     put(t, " FROM _weir_rows) UNION ALL SELECT ");
     put_columns(t, s);
-    put(t, ", toUInt64(_weir_n) + 1 AS _weir_o FROM _weir_rows) ORDER BY _weir_o LIMIT 1 BY ");
+    put(t, ", toUInt64(_weir_n) + 1 AS _weir_o FROM _weir_rows WHERE (");
+    put_keys(t, s);
+    put(t, ") IN (SELECT ");
+    put_keys(t, s);
+    put(t, " FROM _weir_rows GROUP BY ");
+    put_keys(t, s);
+    put(t, " HAVING count() > 1)) ORDER BY _weir_o LIMIT 1 BY ");
     put_keys(t, s);
 }
 
@@ -85,9 +92,9 @@ static void put_query(struct text *t, const struct sink *s)
     const struct weir_columns *plan = s->layout->plan;
     char end[64];
     bool first = true;
-    put(t, "SELECT r._weir_n FROM (");
+    put(t, "SELECT r._weir_n FROM _weir_rows AS r INNER JOIN (");
     put_first_ones(t, s);
-    put(t, ") AS t INNER JOIN _weir_rows AS r ON ");
+    put(t, ") AS t ON ");
     for (uint32_t i = 0; i < s->cfg->key.n; i++) {
         struct weir_slice k = ch_key_at(&s->cfg->key, i);
         put_name(t, i ? " AND t." : "t.", (const char *)k.p, k.n);

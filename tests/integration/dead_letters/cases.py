@@ -58,7 +58,8 @@ BAD = [
      ("missing-header", READ, 'no header "source"'), ("missing-header", READ, 'no header "source"')),
 ]
 CONFLICT = ("the same key with other values", reading(0, place="elsewhere"), True,
-            ("conflict", PG, "is taken by a row with other values"), None)
+            ("conflict", PG, "is taken by a row with other values"),
+            ("conflict", CH, "is taken by a row of dead_letters.readings with other values"))
 
 
 def records():
