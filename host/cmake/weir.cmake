@@ -134,6 +134,9 @@ function(weir_add_test name)
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${arg_LABELS}"
     ENVIRONMENT "WEIR_PLUGIN_PATH=${path};CMOCKA_MESSAGE_OUTPUT=stdout")
+  if(server IN_LIST arg_LABELS) # they share servers and their tables: one at a time
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK servers)
+  endif()
 endfunction()
 
 function(weir_report_skipped)

@@ -1,5 +1,6 @@
 /* case_tables.c - what the descriptor and its tables say, looked at without running any of the plugin's code. */
 #include "conform.h"
+#include "kit.h"
 #include "loader.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -28,7 +29,9 @@ void case_load(const struct conform *c)
 
 void case_conf(const struct conform *c)
 {
-    char *refused = weir_kit_refuses(c->plugin, c->conf);
+    const struct weir_kit_setup setup = {
+        .plugin = c->plugin, .conf = c->conf, .outputs = *c->outputs ? c->outputs : NULL};
+    char *refused = kit_refuses(&setup);
     if (!refused) return;
     refused[strcspn(refused, "\n")] = 0;
     conform_fail("%s%s", refused, *c->conf ? "" : " (give CONF or --conf)");

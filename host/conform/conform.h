@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <weir/testkit.h>
 
-enum { CONFORM_MESSAGES = 32 };
+enum { CONFORM_MESSAGES = 32, CONFORM_OUTPUTS = 8 };
 
 struct conform {  /* what the command line said */
     char *plugin; /* absolute path, or a name */
@@ -18,9 +18,10 @@ struct conform {  /* what the command line said */
     uint32_t n_messages;
     uint64_t seed;
     uint32_t lanes;
-    uint64_t patience_ms; /* how long the plugin may take to drain or settle, in real time */
-    bool last;            /* a filter that is a sink, too, as the last stage */
-    bool library_inside;  /* see WEIR_KIT_LIBRARY_INSIDE */
+    uint64_t patience_ms;                     /* how long the plugin may take to drain or settle, in real time */
+    const char *outputs[CONFORM_OUTPUTS + 1]; /* branches behind it; none: a plain line */
+    bool last;                                /* a filter that is a sink, too, as the last stage */
+    bool library_inside;                      /* see WEIR_KIT_LIBRARY_INSIDE */
     const char *only;
     const char *feed; /* command that runs beside each case: who calls a source that waits for callers */
     bool verbose;

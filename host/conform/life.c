@@ -12,8 +12,11 @@ bool life_try(struct life *l, const struct conform *c, uint64_t salt, uint64_t f
     *l = (struct life){.conform = c, .rng = {c->seed + salt * 0x100000001u}};
     l->plugin = conform_descriptor(c, path);
     const unsigned flags = (c->last ? WEIR_KIT_LAST : 0u) | (c->library_inside ? WEIR_KIT_LIBRARY_INSIDE : 0u);
-    const struct weir_kit_setup setup = {
-        .plugin = c->plugin, .conf = c->conf, .flags = WEIR_KIT_LIBRARY_KEEPS | flags, .fail_alloc = fail_alloc};
+    const struct weir_kit_setup setup = {.plugin = c->plugin,
+                                         .conf = c->conf,
+                                         .flags = WEIR_KIT_LIBRARY_KEEPS | flags,
+                                         .fail_alloc = fail_alloc,
+                                         .outputs = *c->outputs ? c->outputs : NULL};
     l->kit = weir_kit_try_open(&setup, error);
     return l->kit != NULL;
 }

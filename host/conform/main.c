@@ -21,6 +21,7 @@ static const char help[] =
     "                           Without it: random bytes, and random messages of every type that is found\n"
     "  --feed COMMAND           a shell command that runs beside each case: who calls a source that is called\n"
     "  --library-inside         a library in the .so ends the process without memory: only host calls fail\n"
+    "  --outputs A,B            branches behind it, for a plugin that chooses among them\n"
     "  --last                   a plugin that is filter and sink as the last stage (else as a filter)\n"
     "  --lanes N                of the case with several (default 4)\n"
     "  --seed N                 of what is random; each run prints its own\n"
@@ -77,6 +78,14 @@ static bool duration_ms(const char *text, uint64_t *out)
     return isdigit((unsigned char)*text) && (seconds || !strcmp(end, "ms")) && n > 0 && n < 1000000;
 }
 
+/* "a,b,c" */
+static bool outputs(struct conform *c, const char *value)
+{
+    char *names = strdup(value), *rest = names;
+    for (uint32_t i = 0; names && rest && i < CONFORM_OUTPUTS; i++) c->outputs[i] = strsep(&rest, ",");
+    return names && !rest;
+}
+
 /* An option with a value. NULL: taken. Else what is wrong. */
 static const char *take(struct conform *c, const char *option, const char *value)
 {
@@ -85,6 +94,8 @@ static const char *take(struct conform *c, const char *option, const char *value
         return (c->conf = strdup(value)) ? NULL : "out of memory at ";
     else if (!strcmp(option, "--feed"))
         c->feed = value;
+    else if (!strcmp(option, "--outputs"))
+        return outputs(c, value) ? NULL : "expected the names of at most 8 branches, as a,b,c, after ";
     else if (!strcmp(option, "--only"))
         c->only = value;
     else if (!strcmp(option, "--seed"))

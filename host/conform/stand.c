@@ -1,6 +1,7 @@
 /* stand.c - a plugin in a real pipeline, from open to close, and what its log says of it. */
 #include "stand.h"
 #include "conf.h"
+#include "kit.h"
 #include "lane.h"
 #include "log.h"
 #include "stand_ends.h"
@@ -10,24 +11,25 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BOARD_STAGES = 3 };
+enum { BOARD_STAGES = 2 + CONFORM_OUTPUTS };
 
 static struct weir_conf *load(const struct conform *c, const struct stand_order *o)
 {
     static const struct weir_plugin *const ends[] = {&stand_left, &stand_right, NULL};
-    char path[4096], *text = NULL;
+    char path[4096], *text = NULL, *right = kit_right_text(stand_right.name, *c->outputs ? c->outputs : NULL);
     const struct weir_plugin *p = conform_descriptor(c, path);
     bool source = p->roles == WEIR_SOURCE, sink = !source && (!(p->roles & WEIR_FILTER) || c->last);
     struct weir_errors errs = {0};
-    if (asprintf(&text,
-                 "watchdog = \"50ms\"\ndrain_timeout = \"%llums\"\npipelines = { conform = { lanes = %u\n"
-                 "window = { events = %u }\nstages = { %s %s = { plugin = \"%s\"\n%s\n} %s } } }\n",
-                 (unsigned long long)c->patience_ms, o->lanes, o->window, source ? "" : "conform-left = {}", p->name,
-                 c->plugin, c->conf, sink ? "" : "conform-right = {}") < 0)
+    if (!right || asprintf(&text,
+                           "watchdog = \"50ms\"\ndrain_timeout = \"%llums\"\npipelines = { conform = { lanes = %u\n"
+                           "window = { events = %u }\nstages = { %s %s = { plugin = \"%s\"\n%s\n} %s } } }\n",
+                           (unsigned long long)c->patience_ms, o->lanes, o->window, source ? "" : "conform-left = {}",
+                           p->name, c->plugin, c->conf, sink ? "" : right) < 0)
         conform_fail("out of memory");
     const struct weir_conf_source from = {.text = text, .text_name = "conf", .builtins = ends};
     struct weir_conf *conf = weir_conf_load(&from, &errs);
     free(text);
+    free(right);
     if (!conf || errs.n) conform_fail("conf: %s", errs.n ? errs.v[0].msg : "out of memory");
     return conf;
 }

@@ -205,19 +205,20 @@ void fake_settle(struct rig *rig, struct arrival *a, const struct weir_result *r
     lane_leave(s->lane);
 }
 
-bool fake_pass(struct rig *rig, struct arrival *a)
+bool fake_pass(struct rig *rig, struct arrival *a, uint32_t output)
 {
     struct stage *s = a->fake->live;
     (void)rig;
     lane_enter(s->lane);
     struct weir_batch *b = host_calls.batch_new(&s->ctx, 1);
     bool moved = b && host_calls.move(&s->ctx, b, a->held->batch, a->ev);
-    if (moved) {
-        let_go(a);
+    if (moved) let_go(a);
+    if (moved && output == PASS_TO_ALL)
         host_calls.forward(&s->ctx, b);
-    } else if (b) {
+    else if (moved)
+        host_calls.forward_to(&s->ctx, b, output);
+    else if (b)
         host_calls.release(&s->ctx, b);
-    }
     lane_leave(s->lane);
     return moved;
 }

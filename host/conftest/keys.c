@@ -70,6 +70,8 @@ static const struct weir_opt pass_options[] = {
     KEY(struct pass_keys, at, "at", WEIR_STRING, .doc = AT_DOC),
     KEY(struct pass_keys, name, "name", WEIR_STRING,
         .doc = "the event, as `arrives` named it; the oldest one when not given"),
+    KEY(struct pass_keys, to, "to", WEIR_STRING,
+        .doc = "into this branch alone; a fake that stands for a stage which chooses has to say it"),
     WEIR_OPT_END};
 
 static const struct weir_opt settle_options[] = {

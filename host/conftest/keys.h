@@ -26,7 +26,7 @@ struct result_keys { /* settle, settled */
     uint64_t retry_after;
 };
 struct pass_keys {
-    struct weir_slice at, name;
+    struct weir_slice at, name, to;
 };
 struct http_keys { /* request, answer, asked, reply */
     struct weir_slice name, to, on, body;

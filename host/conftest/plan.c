@@ -18,7 +18,7 @@ void plan_error(const struct plan_errors *e, const char *fmt, ...)
 
 static uint32_t role_at(const struct weir_conf_pipeline *p, uint32_t i)
 {
-    return !i ? WEIR_SOURCE : i + 1 == p->n_stages ? WEIR_SINK : WEIR_FILTER;
+    return !i ? WEIR_SOURCE : weir_conf_is_last(p, i) ? WEIR_SINK : WEIR_FILTER;
 }
 
 /* "stage" or "pipeline.stage" */
@@ -133,8 +133,8 @@ int plan_fakes(struct test *t, struct weir_arena *arena, const struct plan_error
     for (uint32_t k = 0; !t->names_fakes && k < t->conf->n_pipelines; k++) {
         const struct weir_conf_pipeline *p = &t->conf->pipelines[k];
         if (!t->runs[k]) continue;
-        add_fake(t, p, 0);
-        add_fake(t, p, p->n_stages - 1);
+        for (uint32_t i = 0; i < p->n_stages; i++)
+            if (role_at(p, i) != WEIR_FILTER) add_fake(t, p, i);
     }
     return rc;
 }

@@ -19,6 +19,7 @@ struct fake { /* stands for one stage */
     uint64_t n_pushed;
     bool flow;
 };
+#define PASS_TO_ALL UINT32_MAX /* every branch, or the one stage that follows */
 struct step {
     enum step_kind kind;
     struct weir_place at;
@@ -26,6 +27,7 @@ struct step {
     struct fake *fake;                         /* push, arrives, pass, settle, settled */
     const struct weir_conf_pipeline *pipeline; /* state */
     uint32_t stage;
+    uint32_t output;  /* pass */
     const char *json; /* request, answer */
 };
 struct test {

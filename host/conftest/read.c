@@ -145,6 +145,27 @@ static void check_outcome(struct reading *r, const struct step *s)
                near ? near : "", near ? "\"?" : "");
 }
 
+/* Into which branch: an index into the stage's outputs. */
+static void find_output(struct reading *r, struct step *s)
+{
+    struct plan_errors e = errors_at(r, s->at);
+    const struct pass_keys *k = &s->keys->pass;
+    const struct weir_conf_pipeline *p = s->fake ? s->fake->pipeline : NULL;
+    s->output = PASS_TO_ALL;
+    if (!p) return;
+    if (!k->to.n && s->fake->real->check_outputs)
+        plan_error(&e, "say to which branch: %s chooses one", s->fake->stage->name);
+    if (!k->to.n) return;
+    uint32_t n = 0;
+    for (uint32_t i = s->fake->index + 1; i < p->n_stages; i++) {
+        if (p->stages[i].parent != s->fake->index || !p->stages[i].branch) continue;
+        if (!strcmp(p->stages[i].branch, text(k->to))) s->output = n;
+        n++;
+    }
+    if (s->output == PASS_TO_ALL)
+        plan_error(&e, "no branch \"%s\" begins behind %s", text(k->to), s->fake->stage->name);
+}
+
 static void finish_fake_step(struct reading *r, struct step *s)
 {
     struct plan_errors e = errors_at(r, s->at);
@@ -162,6 +183,7 @@ static void finish_fake_step(struct reading *r, struct step *s)
     case STEP_PASS:
         s->fake = plan_find_fake(r->test, text(k->pass.at), WEIR_FILTER, &e);
         check_name(r, s, k->pass.name, STEP_ARRIVES);
+        find_output(r, s);
         break;
     case STEP_SETTLE:
         s->fake = plan_find_fake(r->test, text(k->settle.at), takes, &e);

@@ -81,8 +81,8 @@ void rig_fail(struct rig *, struct weir_place, const char *fmt, ...) __attribute
 void fake_install(struct rig *, struct fake *); /* before the stage is made */
 void fake_send(struct rig *, struct fake *);    /* what waits for its flow */
 void fake_settle(struct rig *, struct arrival *, const struct weir_result *);
-bool fake_pass(struct rig *, struct arrival *); /* false: no memory */
-bool fake_settle_rest(struct rig *);            /* as ok; true when there was any */
+bool fake_pass(struct rig *, struct arrival *, uint32_t output); /* false: no memory */
+bool fake_settle_rest(struct rig *);                             /* as ok; true when there was any */
 void fake_free(struct rig *);
 
 /* http.c */

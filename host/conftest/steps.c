@@ -69,7 +69,7 @@ static void settle(struct rig *rig, const struct step *s)
 static void pass(struct rig *rig, const struct step *s)
 {
     struct arrival *a = find(rig, s, s->keys->pass.name);
-    if (a && !fake_pass(rig, a)) rig_fail(rig, s->at, "out of memory");
+    if (a && !fake_pass(rig, a, s->output)) rig_fail(rig, s->at, "out of memory");
 }
 
 static void hang_up(struct rig *rig, const struct step *s)

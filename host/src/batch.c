@@ -59,6 +59,26 @@ struct weir_event *batch_move(struct batch *to, struct batch *from, struct weir_
     return moved;
 }
 
+struct batch *batch_share(struct batch *from, struct stage *holder)
+{
+    uint32_t n = 0;
+    WEIR_EACH (ev, &from->pub) n++;
+    struct batch *b = batch_create(holder, n);
+    struct keep *k = b ? batch_bytes(b, sizeof *k) : NULL;
+    if (!k) {
+        if (b) {
+            holder->batches--;
+            batch_unref(b);
+        }
+        return NULL;
+    }
+    *k = (struct keep){NULL, from};
+    b->kept = k;
+    from->refs++;
+    WEIR_EACH (ev, &from->pub) b->pub.ev[b->pub.n++] = *ev;
+    return b;
+}
+
 void batch_unref(struct batch *b)
 {
     if (--b->refs) return;

@@ -11,6 +11,8 @@ struct weir_conf_stage {
     void *cfg;                        /* cfg_size bytes, filled by the option table; NULL when invalid */
     const char *file;
     int line;
+    uint32_t parent;    /* index of the stage before it, which is smaller than its own; of a source: 0 */
+    const char *branch; /* of the first stage of a branch: the branch's name; else NULL */
 };
 struct weir_conf_pipeline {
     const char *name;
@@ -55,6 +57,8 @@ struct weir_conf_source {     /* where the text comes from */
  * Always returns a conf (or NULL: no memory) to be freed; use its pipelines only when errs is empty. */
 struct weir_conf *weir_conf_load(const struct weir_conf_source *, struct weir_errors *errs);
 void weir_conf_free(struct weir_conf *);
+/* No stage comes behind it. */
+bool weir_conf_is_last(const struct weir_conf_pipeline *, uint32_t stage);
 
 /* `weir describe NAME`: options, outcomes, metrics, roles of one plugin, for people; and the host's own conf keys. */
 void weir_describe(const struct weir_plugin *, FILE *);

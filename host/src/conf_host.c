@@ -44,7 +44,9 @@ const struct weir_opt weir_pipeline_options[] = {
              .doc = "`no-loss` makes a loss window of this pipeline an error of `weir check` and `weir run`"),
     WEIR_OPT(struct weir_pipeline_keys, stages, WEIR_LIST, .flags = WEIR_REQUIRED, .sub = weir_stage_options,
              .sub_size = sizeof(struct weir_stage_keys),
-             .doc = "a group of stages in the order in which an event meets them, each `name = { ... }`"),
+             .doc = "a group of stages in the order in which an event meets them, each `name = { ... }`; it may end in "
+                    "branches = "
+                    "{ name = { stages } ... }"),
     WEIR_OPT_END};
 
 static const struct weir_opt admin_options[] = {

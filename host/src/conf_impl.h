@@ -24,6 +24,11 @@ void weir_conf_add_pipelines(struct weir_conf_loading *, const config_setting_t 
 void weir_conf_fill_stage(struct weir_conf_loading *, struct weir_conf_stage *, const config_setting_t *);
 /* The plugin of the folders that may have been meant by a name that is in none; NULL when there is none. */
 const char *weir_conf_nearest_plugin(const struct weir_conf_loading *, const char *name);
-/* Source first, sink last, filters between. */
+/* The stages of a pipeline: its line, and the branches in which the line ends. */
+void weir_conf_fill_tree(struct weir_conf_loading *, struct weir_conf_pipeline *, const config_setting_t *stages);
+/* Source first, a sink at each end, filters between; one that chooses among branches has some. */
 void weir_conf_check_roles(struct weir_conf_loading *, const struct weir_conf_pipeline *);
+/* Tells an error that a plugin's check() or its like returned. */
+void weir_conf_refuse(struct weir_conf_loading *, const struct weir_conf_stage *, const config_setting_t *group,
+                      struct weir_err *);
 #endif

@@ -31,20 +31,7 @@ static void fill_stages(struct weir_conf_loading *l, struct weir_conf_pipeline *
                          : "stages: required, but not given");
         return;
     }
-    int n = config_setting_length(stages);
-    if (n < 1) {
-        add_error(l, stages, p->name, "stages: is empty");
-        return;
-    }
-    p->stages = weir_arena_alloc(l->arena, (size_t)n * sizeof *p->stages);
-    if (!p->stages) {
-        add_error(l, stages, p->name, "out of memory");
-        return;
-    }
-    p->n_stages = (uint32_t)n;
-    for (int i = 0; i < n; i++)
-        weir_conf_fill_stage(l, &p->stages[i], config_setting_get_elem((config_setting_t *)stages, (unsigned)i));
-    weir_conf_check_roles(l, p);
+    weir_conf_fill_tree(l, p, stages);
 }
 
 static void fill_pipeline(struct weir_conf_loading *l, struct weir_conf_pipeline *p, const config_setting_t *group)

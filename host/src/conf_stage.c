@@ -1,4 +1,4 @@
-/* conf_stage.c - one stage: which plugin it is, its options, the plugin's own check, and its role in the line. */
+/* conf_stage.c - one stage: which plugin it is, its options, and the plugin's own check. */
 #include "conf_impl.h"
 #include "crash.h"
 #include <stdio.h>
@@ -36,6 +36,16 @@ static const struct weir_loaded *load(struct weir_conf_loading *l, struct weir_c
     return loaded;
 }
 
+void weir_conf_refuse(struct weir_conf_loading *l, const struct weir_conf_stage *stage, const config_setting_t *group,
+                      struct weir_err *err)
+{
+    err->option[sizeof err->option - 1] = err->msg[sizeof err->msg - 1] = '\0';
+    weir_vars_redact(l->vars, err->msg);
+    struct weir_place at = weir_options_place(group, err->option);
+    weir_errors_add(l->errs, at.file, at.line, "%s%s%s: %s", stage->name, *err->option ? "." : "", err->option,
+                    *err->msg ? err->msg : "refused by the plugin without a reason");
+}
+
 static void run_check(struct weir_conf_loading *l, struct weir_conf_stage *stage, const config_setting_t *group,
                       const void *cfg)
 {
@@ -47,11 +57,23 @@ static void run_check(struct weir_conf_loading *l, struct weir_conf_stage *stage
         stage->cfg = (void *)cfg;
         return;
     }
-    err.option[sizeof err.option - 1] = err.msg[sizeof err.msg - 1] = '\0';
-    weir_vars_redact(l->vars, err.msg);
-    struct weir_place at = weir_options_place(group, err.option);
-    weir_errors_add(l->errs, at.file, at.line, "%s%s%s: %s", stage->name, *err.option ? "." : "", err.option,
-                    *err.msg ? err.msg : "refused by the plugin without a reason");
+    weir_conf_refuse(l, stage, group, &err);
+}
+
+/* Its table is no fault of who writes the conf: the errors say which file it comes from. */
+static bool has_sane_table(struct weir_conf_loading *l, const struct weir_conf_stage *stage,
+                           const struct weir_options *options, struct weir_place at)
+{
+    const struct weir_plugin *plugin = stage->loaded->plugin;
+    struct weir_errors found = {0};
+    struct weir_options o = *options;
+    o.errs = &found;
+    bool sane = weir_options_sane(&o, plugin->opts, plugin->cfg_size, at) == 0;
+    for (size_t i = 0; i < found.n; i++)
+        weir_errors_add(l->errs, found.v[i].file, found.v[i].line, "%s (in %s, whose author has to correct it)",
+                        found.v[i].msg, stage->loaded->path);
+    weir_errors_free(&found);
+    return sane;
 }
 
 void weir_conf_fill_stage(struct weir_conf_loading *l, struct weir_conf_stage *stage, const config_setting_t *group)
@@ -77,45 +99,6 @@ void weir_conf_fill_stage(struct weir_conf_loading *l, struct weir_conf_stage *s
     void *cfg = weir_arena_alloc(l->arena, plugin->cfg_size);
     if (!cfg)
         weir_errors_add(l->errs, at.file, at.line, "out of memory");
-    else if (weir_options_sane(&o, plugin->opts, plugin->cfg_size, at) == 0 &&
-             weir_options_fill(&o, plugin->opts, group, at, cfg) == 0)
+    else if (has_sane_table(l, stage, &o, at) && weir_options_fill(&o, plugin->opts, group, at, cfg) == 0)
         run_check(l, stage, group, cfg);
-}
-
-/* "a source and a filter": what a plugin can be. */
-static const char *roles_of(const struct weir_plugin *plugin, char buf[64])
-{
-    static const char *const names[] = {"a source", "a filter", "a sink"};
-    size_t used = 0;
-    snprintf(buf, 64, "nothing that has a place in a pipeline");
-    for (unsigned i = 0; i < 3; i++)
-        if (plugin->roles & 1u << i) {
-            int wrote = snprintf(buf + used, 64 - used, "%s%s", used ? " and " : "", names[i]);
-            used += wrote > 0 ? (size_t)wrote : 0;
-        }
-    return buf;
-}
-
-void weir_conf_check_roles(struct weir_conf_loading *l, const struct weir_conf_pipeline *p)
-{
-    char roles[64];
-    if (p->n_stages == 1) {
-        weir_errors_add(l->errs, p->file, p->line,
-                        "%s: one stage is no pipeline: it takes a source and a sink at least", p->name);
-        return;
-    }
-    for (uint32_t i = 0; i < p->n_stages; i++) {
-        const struct weir_conf_stage *s = &p->stages[i];
-        bool first = i == 0, last = i + 1 == p->n_stages;
-        uint32_t needed = first ? WEIR_SOURCE : last ? WEIR_SINK : WEIR_FILTER;
-        if (!s->loaded || (s->loaded->plugin->roles & needed)) continue;
-        weir_errors_add(l->errs, s->file, s->line, "%s: %s must be %s, but %s is %s", s->name,
-                        first  ? "the first stage"
-                        : last ? "the last stage"
-                               : "a stage between first and last",
-                        first  ? "a source"
-                        : last ? "a sink"
-                               : "a filter",
-                        s->loaded->plugin->name, roles_of(s->loaded->plugin, roles));
-    }
 }

@@ -47,7 +47,8 @@ static void print_roles(const struct weir_plugin *plugin, FILE *out)
             fprintf(out, "%s%s", between, names[i]);
             between = ", ";
         }
-    fputs(plugin->roles & 7u ? ")\n" : "\n", out);
+    if (plugin->check_outputs) fprintf(out, "%schooses among branches", between);
+    fputs(plugin->roles & 7u || plugin->check_outputs ? ")\n" : "\n", out);
 }
 
 static void print_metrics(const struct weir_plugin *plugin, FILE *out)

@@ -109,6 +109,7 @@ void weir_describe_json(const struct weir_plugin *p, FILE *out)
     put_text("version", p->version, out);
     put_text("doc", p->doc, out);
     put_names("roles", has, out);
+    fprintf(out, ",\"chooses_branch\":%s", p->check_outputs ? "true" : "false");
     put_options(p->opts, out);
     put_outcomes(p, out);
     put_metrics(p, out);

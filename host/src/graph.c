@@ -71,10 +71,16 @@ static void dot_pipeline(const struct weir_promised *p, uint32_t i, FILE *out)
         put_dot(out, p->stages[k].conf->name);
         fputs("\"];\n", out);
     }
-    bool answered = false;
     for (uint32_t k = 1; k < p->n; k++) {
-        fprintf(out, "    p%us%u -> p%us%u%s;\n", i, k - 1, i, k, answered ? " [style=dashed]" : "");
-        answered = answered || weir_promises_has(&p->stages[k], WEIR_ANSWERS_EARLY);
+        const struct weir_conf_stage *s = p->stages[k].conf;
+        bool answered = weir_promised_is_behind(p, (int)k, WEIR_ANSWERS_EARLY);
+        fprintf(out, "    p%us%u -> p%us%u", i, s->parent, i, k);
+        if (s->branch || answered) fputs(" [", out);
+        if (s->branch) fputs("label=\"", out);
+        if (s->branch) put_dot(out, s->branch);
+        if (s->branch) fputs(answered ? "\", " : "\"", out);
+        if (answered) fputs("style=dashed", out);
+        fputs(s->branch || answered ? "];\n" : ";\n", out);
     }
     fputs("  }\n", out);
 }
@@ -110,13 +116,18 @@ static void mermaid_pipeline(const struct weir_promised *p, uint32_t i, FILE *ou
     fprintf(out, "  subgraph p%u[\"", i);
     put_mermaid(out, p->conf->name);
     fputs("\"]\n    direction LR\n", out);
-    bool answered = false;
     for (uint32_t k = 0; k < p->n; k++) {
+        const struct weir_conf_stage *s = p->stages[k].conf;
+        bool answered = weir_promised_is_behind(p, (int)k, WEIR_ANSWERS_EARLY);
         fprintf(out, "    p%us%u[\"", i, k);
-        put_mermaid(out, p->stages[k].conf->name);
+        put_mermaid(out, s->name);
         fputs("\"]\n", out);
-        if (k) fprintf(out, "    p%us%u %s p%us%u\n", i, k - 1, answered ? "-.->" : "-->", i, k);
-        answered = answered || weir_promises_has(&p->stages[k], WEIR_ANSWERS_EARLY);
+        if (!k) continue;
+        fprintf(out, "    p%us%u %s", i, s->parent, answered ? "-.->" : "-->");
+        if (s->branch) fputs("|\"", out);
+        if (s->branch) put_mermaid(out, s->branch);
+        if (s->branch) fputs("\"|", out);
+        fprintf(out, " p%us%u\n", i, k);
     }
     fputs("  end\n", out);
 }

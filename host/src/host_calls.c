@@ -86,58 +86,6 @@ static void call_settle_all(struct weir_ctx *ctx, struct weir_batch *batch, enum
     let_go(stage_of(ctx), batch_of(batch));
 }
 
-/* ---- forward */
-static uint64_t event_bytes(const struct weir_event *ev)
-{
-    uint64_t n = sizeof *ev + ev->key.n + ev->value.n;
-    for (uint32_t i = 0; i < ev->n_headers; i++) n += ev->headers[i].name.n + ev->headers[i].value.n;
-    return n;
-}
-
-/* The window is charged where an event enters the lane and paid back when its ticket resolves. */
-static void charge(struct stage *s, const struct weir_batch *batch)
-{
-    struct lane *lane = s->lane;
-    WEIR_EACH (ev, batch) {
-        uint64_t bytes = event_bytes(ev);
-        ev->ticket->charged_events++;
-        ev->ticket->charged_bytes += bytes;
-        lane->used_events++;
-        lane->used_bytes += bytes;
-    }
-}
-
-static void call_forward(struct weir_ctx *ctx, struct weir_batch *batch)
-{
-    struct stage *s = stage_of(ctx);
-    struct batch *b = batch_of(batch);
-    uint32_t n = 0;
-    WEIR_EACH (ev, batch) n++;
-    if (!n) {
-        let_go(s, b);
-        return;
-    }
-    if (s->index + 1 == s->lane->n_stages) {
-        stage_broke(s, "forward: this is the last stage; settle the events and release the batch");
-        call_release(ctx, batch);
-        return;
-    }
-    if (b->holder != s) {
-        stage_broke(s, "forward: the batch is not this stage's (any more)");
-        return;
-    }
-    if (s->index == 0) {
-        if (s->drained) stage_broke(s, "forward: this source has said that it is drained");
-        stage_count_in(s, n);
-        charge(s, batch);
-    }
-    s->batches--;
-    b->to = s + 1;
-    b->holder = b->to;
-    b->to->batches++;
-    lane_enqueue(s->lane, &b->item);
-}
-
 /* ---- tickets */
 static struct weir_ticket *call_ticket_new(struct weir_ctx *ctx, void *cookie, uint32_t refs)
 {
@@ -404,5 +352,6 @@ const struct weir_host host_calls = {
     .state = call_state,
     .metric = call_metric,
     .log = call_log,
+    .forward_to = call_forward_to,
     .settled_by = ticket_settled_by,
 };

@@ -55,6 +55,8 @@ struct batch {
 struct batch *batch_create(struct stage *holder, uint32_t cap);
 void *batch_bytes(struct batch *, size_t n);
 struct weir_event *batch_move(struct batch *to, struct batch *from, struct weir_event *ev);
+/* A batch of the same unsettled events over the same bytes; their tickets are not counted up. NULL: no memory. */
+struct batch *batch_share(struct batch *from, struct stage *holder);
 void batch_unref(struct batch *);
 static inline struct batch *batch_of(struct weir_batch *b)
 {
@@ -67,6 +69,7 @@ struct weir_ticket {
     struct stage *owner; /* who made it and hears done() */
     void *cookie;
     uint32_t refs;
+    bool some_ok;            /* one of its events was settled as OK */
     uint32_t charged_events; /* of the lane's window */
     uint64_t charged_bytes;
     struct weir_result worst;
@@ -97,6 +100,8 @@ struct stage {
     struct lane *lane;
     uint32_t index;
     const struct weir_plugin *plugin;
+    struct stage **next; /* the stages that follow: one, or the first of each branch; none after a last stage */
+    uint32_t n_next;
     enum weir_state state;
     char why[200];
     bool opened, draining, drained, busy;
@@ -191,6 +196,9 @@ static inline struct stage *stage_of(struct weir_ctx *c)
 }
 
 extern const struct weir_host host_calls; /* host_calls.c */
+/* forward.c */
+void call_forward(struct weir_ctx *, struct weir_batch *);
+void call_forward_to(struct weir_ctx *, struct weir_batch *, uint32_t output);
 
 /* series.c: the fixed metrics of DESIGN's table */
 int stage_series_open(struct stage *);

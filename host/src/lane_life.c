@@ -4,6 +4,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Which stages follow this one, and the names of the branches they begin. */
+static int find_next(struct stage *s)
+{
+    const struct weir_conf_pipeline *p = s->lane->pipeline->conf;
+    const char **names = NULL;
+    for (uint32_t k = s->index + 1; k < p->n_stages; k++) s->n_next += p->stages[k].parent == s->index;
+    s->ctx.last = !s->n_next;
+    if (!s->n_next) return 0;
+    s->next = calloc(s->n_next, sizeof *s->next);
+    if (!s->next) return -1;
+    for (uint32_t k = s->index + 1, n = 0; k < p->n_stages; k++) {
+        if (p->stages[k].parent != s->index) continue;
+        if (p->stages[k].branch && !names) {
+            names = calloc(s->n_next, sizeof *names);
+            if (!names) return -1;
+            s->ctx.outputs = names;
+            s->ctx.n_outputs = s->n_next;
+        }
+        if (names) names[n] = p->stages[k].branch;
+        s->next[n++] = &s->lane->stages[k];
+    }
+    return 0;
+}
+
 static int stage_init(struct lane *lane, uint32_t i)
 {
     struct pipeline *p = lane->pipeline;
@@ -19,11 +43,11 @@ static int stage_init(struct lane *lane, uint32_t i)
                                .host = p->calls,
                                .cfg = conf->cfg,
                                .pipeline = p->conf->name,
-                               .stage = conf->name,
-                               .last = i + 1 == lane->n_stages};
+                               .stage = conf->name};
+    if (find_next(s)) return -1;
     struct weir_promise promise = {.size = sizeof promise};
     if (s->plugin->promise) s->plugin->promise(conf->cfg, &promise);
-    s->durable = i + 1 == lane->n_stages && (promise.flags & WEIR_DURABLE_ON_OK);
+    s->durable = s->ctx.last && (promise.flags & WEIR_DURABLE_ON_OK);
     s->ctx.self = calloc(1, s->plugin->self_size ? s->plugin->self_size : 1);
     if (!s->ctx.self) return -1;
     if (p->board) s->board = &p->board->stages[p->board_at + lane->index * lane->n_stages + i];
@@ -153,6 +177,8 @@ void lane_close(struct lane *lane)
     for (uint32_t i = 0; i < lane->n_stages; i++) {
         stage_series_close(&lane->stages[i]);
         free(lane->stages[i].ctx.self);
+        free(lane->stages[i].next);
+        free((void *)lane->stages[i].ctx.outputs);
     }
     weir_metrics_drop(lane->pipeline->metrics, lane->window_series);
     weir_metrics_drop(lane->pipeline->metrics, lane->window_bytes_series);

@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void ask(struct weir_promised_stage *out, const struct weir_conf_stage *conf)
+static void ask(struct weir_promised_stage *out, const struct weir_conf_pipeline *pipeline, uint32_t stage)
 {
+    const struct weir_conf_stage *conf = &pipeline->stages[stage];
     const struct weir_plugin *plugin = conf->loaded ? conf->loaded->plugin : NULL;
     out->conf = conf;
     out->plugin = plugin ? plugin->name : conf->name;
+    out->last = weir_conf_is_last(pipeline, stage);
+    out->routes = plugin && plugin->check_outputs;
     if (!plugin || !plugin->promise || (plugin->cfg_size && !conf->cfg)) return;
     struct weir_promise *p = &out->promise;
     p->size = (uint32_t)sizeof(*p);
@@ -34,7 +37,7 @@ int weir_promises_ask(struct weir_promises *all, const struct weir_conf *conf)
         all->n++;
         out->conf = p;
         out->n = p->n_stages;
-        for (uint32_t k = 0; k < p->n_stages; k++) ask(&out->stages[k], &p->stages[k]);
+        for (uint32_t k = 0; k < p->n_stages; k++) ask(&out->stages[k], p, k);
     }
     return 0;
 }
@@ -56,17 +59,49 @@ bool weir_promised_calls_by_read(const struct weir_promised *p, uint32_t stage)
     return stage > 0 && weir_promised_is_call(p->stages[stage].promise.reads);
 }
 
+bool weir_promised_stage_feeds(const struct weir_promised *p, uint32_t stage, const char *stream)
+{
+    const struct weir_promise *s = &p->stages[stage].promise;
+    return *stream &&
+           (strcmp(s->writes, stream) == 0 || (weir_promised_calls_by_read(p, stage) && strcmp(s->reads, stream) == 0));
+}
+
 bool weir_promised_feeds(const struct weir_promised *p, const char *stream)
 {
-    for (uint32_t k = 0; *stream && k < p->n; k++) {
-        const struct weir_promise *s = &p->stages[k].promise;
-        if (strcmp(s->writes, stream) == 0) return true;
-        if (weir_promised_calls_by_read(p, k) && strcmp(s->reads, stream) == 0) return true;
-    }
+    for (uint32_t k = 0; k < p->n; k++)
+        if (weir_promised_stage_feeds(p, k, stream)) return true;
     return false;
+}
+
+int weir_promised_before(const struct weir_promised *p, int stage)
+{
+    return stage > 0 ? (int)p->stages[stage].conf->parent : -1;
+}
+
+bool weir_promised_is_behind(const struct weir_promised *p, int stage, uint32_t flag)
+{
+    while ((stage = weir_promised_before(p, stage)) >= 0)
+        if (weir_promises_has(&p->stages[stage], flag)) return true;
+    return false;
+}
+
+static void put_from(const struct weir_promised *p, uint32_t stage, FILE *out)
+{
+    uint32_t branches = 0;
+    fputs(p->stages[stage].conf->name, out);
+    for (uint32_t k = stage + 1; k < p->n; k++) {
+        const struct weir_conf_stage *next = p->stages[k].conf;
+        if (next->parent != stage) continue;
+        if (next->branch)
+            fprintf(out, "%s%s: ", branches++ ? " | " : " ▸ { ", next->branch);
+        else
+            fputs(" ▸ ", out);
+        put_from(p, k, out);
+    }
+    if (branches) fputs(" }", out);
 }
 
 void weir_promised_chain(const struct weir_promised *p, FILE *out)
 {
-    for (uint32_t k = 0; k < p->n; k++) fprintf(out, "%s%s", k ? " ▸ " : "", p->stages[k].conf->name);
+    if (p->n) put_from(p, 0, out);
 }

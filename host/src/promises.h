@@ -7,7 +7,9 @@
 struct weir_promised_stage {
     const struct weir_conf_stage *conf;
     const char *plugin;
-    bool known; /* false: no promise(), or not loaded */
+    bool known;  /* false: no promise(), or not loaded */
+    bool last;   /* no stage comes behind it */
+    bool routes; /* an event goes into one of the branches behind it; else into each */
     struct weir_promise promise;
 };
 struct weir_promised {
@@ -29,8 +31,13 @@ static inline bool weir_promises_has(const struct weir_promised_stage *s, uint32
 /* Calls: "call:x" is what a stage writes, or reads without being the source; a source that reads it serves it. */
 bool weir_promised_is_call(const char *stream);
 bool weir_promised_calls_by_read(const struct weir_promised *, uint32_t stage);
-/* Some stage writes the stream, or calls it. */
+/* The stage, or some stage, writes the stream, or calls it. */
+bool weir_promised_stage_feeds(const struct weir_promised *, uint32_t stage, const char *stream);
 bool weir_promised_feeds(const struct weir_promised *, const char *stream);
-/* "a ▸ b ▸ c" */
+/* The stage before it; -1 for the source. */
+int weir_promised_before(const struct weir_promised *, int stage);
+/* Some stage that is `flag` comes before it. */
+bool weir_promised_is_behind(const struct weir_promised *, int stage, uint32_t flag);
+/* "a ▸ b ▸ c", "a ▸ { x: b ▸ c | y: d }" */
 void weir_promised_chain(const struct weir_promised *, FILE *);
 #endif

@@ -1,8 +1,8 @@
 /* verdict.c - what a pipeline guarantees, from the promises of its stages.
  *
- * A source's ticket resolves at the first stage that answers early, else at the last one: that is the *settler* of its
- * events. What lies behind an early answer has nobody waiting for it any more: if the process dies then, it is gone,
- * unless a source somewhere publishes again what is missing. */
+ * A source's ticket resolves at the first stage that answers early, else at the last one, of each branch: that is the
+ * *settler* of its events there. What lies behind an early answer has nobody waiting for it any more: if the process
+ * dies then, it is gone, unless a source somewhere publishes again what is missing. */
 #include "verdict.h"
 #include "promises.h"
 #include <string.h>
@@ -12,7 +12,6 @@ struct judged {
     const struct weir_promised *p;
     const struct weir_promises *all;
     int unknown; /* first stage without promise */
-    int settler; /* stage at which the source's events are settled */
 };
 
 static bool has(const struct judged *j, int stage, uint32_t flag)
@@ -25,14 +24,25 @@ static const char *name(const struct judged *j, int stage)
     return j->p->stages[stage].conf->name;
 }
 
-static bool early(const struct judged *j)
-{
-    return j->settler >= 0 && j->settler + 1 < (int)j->p->n;
-}
-
 static bool settles(const struct judged *j, int stage)
 {
-    return stage > 0 && (stage + 1 == (int)j->p->n || has(j, stage, WEIR_ANSWERS_EARLY));
+    return stage > 0 && (j->p->stages[stage].last || has(j, stage, WEIR_ANSWERS_EARLY));
+}
+
+/* The stage at which the source's events that come to this one are settled: before it, here, or (NONE) behind it. */
+static int settler(const struct judged *j, int stage)
+{
+    int found = NONE;
+    for (int k = stage; k > 0; k = weir_promised_before(j->p, k))
+        if (settles(j, k)) found = k;
+    return found;
+}
+
+/* An answer was given before its events come here. */
+static bool late(const struct judged *j, int stage)
+{
+    int k = settler(j, stage);
+    return k != NONE && k != stage;
 }
 
 /* It settles events, and its OK does not mean durable. */
@@ -50,28 +60,37 @@ static bool any(const struct judged *j, bool (*is)(const struct judged *, int))
 
 static struct judged judge(const struct weir_promises *all, const struct weir_promised *p)
 {
-    struct judged j = {p, all, NONE, (int)p->n - 1};
-    for (int k = (int)p->n - 1; k >= 0; k--) {
+    struct judged j = {p, all, NONE};
+    for (int k = (int)p->n - 1; k >= 0; k--)
         if (!p->stages[k].known) j.unknown = k;
-        if (settles(&j, k)) j.settler = k;
-    }
     return j;
 }
 
 /* ---- who repairs */
 
+/* Every event of the source comes here: nothing before it chooses among branches. */
+static bool gets_all(const struct judged *j, int stage)
+{
+    for (int k = weir_promised_before(j->p, stage); k >= 0; k = weir_promised_before(j->p, k))
+        if (j->p->stages[k].routes) return false;
+    return true;
+}
+
 /* A repair is worth its name when what the repairing pipeline settles is durable and really goes to that stream. */
 static bool sound(const struct judged *j, const char *stream)
 {
-    return j->unknown == NONE && !any(j, vague) && !early(j) && j->p->n > 1 && weir_promised_feeds(j->p, stream);
+    if (j->unknown != NONE || any(j, vague) || any(j, late)) return false;
+    for (int k = 1; k < (int)j->p->n; k++)
+        if (weir_promised_stage_feeds(j->p, (uint32_t)k, stream) && gets_all(j, k)) return true;
+    return false;
 }
 
 /* The call by which an early answer was made durable: does its server write what the repair reads? When no conf given
  * serves it nobody knows, and the repair is believed. */
-static bool reads_what_was_answered(const struct judged *j, const struct weir_promised *repair)
+static bool reads_what_was_answered(const struct judged *j, int at, const struct weir_promised *repair)
 {
-    const struct weir_promise *settler = &j->p->stages[j->settler].promise;
-    const char *call = weir_promised_calls_by_read(j->p, (uint32_t)j->settler) ? settler->reads : settler->writes;
+    const struct weir_promise *answer = &j->p->stages[at].promise;
+    const char *call = weir_promised_calls_by_read(j->p, (uint32_t)at) ? answer->reads : answer->writes;
     bool served = false;
     for (uint32_t i = 0; weir_promised_is_call(call) && i < j->all->n; i++) {
         const struct weir_promised *p = &j->all->pipelines[i];
@@ -82,13 +101,14 @@ static bool reads_what_was_answered(const struct judged *j, const struct weir_pr
     return !served;
 }
 
-static const struct weir_promised *repairer(const struct judged *of, const char *stream, bool want_sound)
+/* Who fills the gaps that an answer at stage `at` leaves in the stream. */
+static const struct weir_promised *repairer(const struct judged *of, int at, const char *stream, bool want_sound)
 {
     for (uint32_t i = 0; *stream && i < of->all->n; i++) {
         struct judged j = judge(of->all, &of->all->pipelines[i]);
         if (j.p->n == 0 || !has(&j, 0, WEIR_REPAIRS)) continue;
         if (strcmp(j.p->stages[0].promise.repairs, stream) != 0) continue;
-        if (!want_sound || (sound(&j, stream) && reads_what_was_answered(of, j.p))) return j.p;
+        if (!want_sound || (sound(&j, stream) && reads_what_was_answered(of, at, j.p))) return j.p;
     }
     return NULL;
 }
@@ -96,15 +116,23 @@ static const struct weir_promised *repairer(const struct judged *of, const char 
 /* Is what stage k writes lost in a crash after the early answer? */
 static bool in_window(const struct judged *j, int k)
 {
-    if (!early(j) || k <= j->settler || vague(j, k)) return false; /* vague: a loss of its own, repaired or not */
+    if (!late(j, k) || vague(j, k)) return false; /* vague: a loss of its own, repaired or not */
     const char *stream = j->p->stages[k].promise.writes;
-    if (!*stream) return k + 1 == (int)j->p->n; /* passing on is no loss of its own; an end that names nothing is */
-    return !repairer(j, stream, true);
+    if (!*stream) return j->p->stages[k].last; /* passing on is no loss of its own; an end that names nothing is */
+    return !repairer(j, settler(j, k), stream, true);
 }
 
 static bool has_window(const struct judged *j)
 {
     return any(j, vague) || any(j, in_window);
+}
+
+/* One between the source and this stage. */
+static bool has_window_before(const struct judged *j, int stage)
+{
+    for (int k = stage; k > 0; k = weir_promised_before(j->p, k))
+        if (vague(j, k) || in_window(j, k)) return true;
+    return false;
 }
 
 /* ---- sentences */
@@ -116,16 +144,33 @@ static void put_once(const struct judged *j, int stage, FILE *out)
     fprintf(out, *key ? ", made once by (%s)" : ", made once%s", key);
 }
 
-static void put_after(const struct judged *j, FILE *out)
+static void put_end(const struct judged *j, int last, FILE *out)
 {
-    int last = (int)j->p->n - 1;
+    int at = settler(j, last);
+    if (!has(j, at, WEIR_DURABLE_ON_OK)) {
+        fprintf(out, "%s`%s`, which says OK before an event is durable",
+                has(j, 0, WEIR_REPLAYS) ? "at-least-once only as far as " : "none beyond ", name(j, at));
+    } else {
+        fputs(has(j, 0, WEIR_REPLAYS) ? "at-least-once" : "answered only when durable", out);
+        if (at != last) fprintf(out, " at `%s`", name(j, at));
+        put_once(j, at, out);
+    }
+    if (at == last) return;
     fprintf(out, "; `%s` has it after that answer, %s", name(j, last),
-            has_window(j) ? "at-most-once" : "at-least-once");
+            has_window_before(j, last) ? "at-most-once" : "at-least-once");
     put_once(j, last, out);
+}
+
+static int count_ends(const struct judged *j)
+{
+    int n = 0;
+    for (int k = 0; k < (int)j->p->n; k++) n += j->p->stages[k].last;
+    return n;
 }
 
 static void put_guarantee(const struct judged *j, FILE *out)
 {
+    int ends = count_ends(j), n = 0;
     fputs("  guarantee: ", out);
     if (j->p->n < 2) {
         fputs("none: a pipeline needs a source and a stage that settles its events\n", out);
@@ -136,16 +181,13 @@ static void put_guarantee(const struct judged *j, FILE *out)
                 j->p->stages[j->unknown].plugin);
         return;
     }
-    if (!has(j, j->settler, WEIR_DURABLE_ON_OK)) {
-        fprintf(out, "%s`%s`, which says OK before an event is durable",
-                has(j, 0, WEIR_REPLAYS) ? "at-least-once only as far as " : "none beyond ", name(j, j->settler));
-    } else {
-        fputs(has(j, 0, WEIR_REPLAYS) ? "at-least-once" : "answered only when durable", out);
-        if (early(j)) fprintf(out, " at `%s`", name(j, j->settler));
-        put_once(j, j->settler, out);
+    for (int k = 0; k < (int)j->p->n; k++) {
+        if (!j->p->stages[k].last) continue;
+        if (n++) fputs("             ", out);
+        if (ends > 1) fprintf(out, "to `%s`: ", name(j, k));
+        put_end(j, k, out);
+        fputc('\n', out);
     }
-    if (early(j)) put_after(j, out);
-    fputc('\n', out);
 }
 
 static const char *stream_of(const struct judged *j, int stage, char text[160])
@@ -168,13 +210,14 @@ static void put_vague(const struct judged *j, int stage, char *text, size_t size
 static void put_early(const struct judged *j, int stage, char *text, size_t size)
 {
     char stream[160];
-    const struct weir_promised *claims = repairer(j, stream_of(j, stage, stream), false);
+    int at = settler(j, stage);
+    const struct weir_promised *claims = repairer(j, at, stream_of(j, stage, stream), false);
     snprintf(text, size, "%s: what `%s` has answered and `%s` has not yet made durable is lost in a crash; %s%s%s",
-             stream, name(j, j->settler), name(j, stage), claims ? "`" : "nothing repairs it",
-             claims ? claims->conf->name : "",
-             !claims                              ? ""
-             : reads_what_was_answered(j, claims) ? "` claims to repair it, but does not itself write it there durably"
-                                                  : "` claims to repair it, but does not read what was answered");
+             stream, name(j, at), name(j, stage), claims ? "`" : "nothing repairs it", claims ? claims->conf->name : "",
+             !claims ? ""
+             : reads_what_was_answered(j, at, claims)
+                 ? "` claims to repair it, but does not itself write it there durably"
+                 : "` claims to repair it, but does not read what was answered");
 }
 
 /* The windows, then what would be one but is repaired. */
@@ -193,9 +236,9 @@ static void put_windows(const struct judged *j, FILE *out)
         fprintf(out, "%s%s", n++ ? "\n               " : "", text);
     }
     if (n == 0) fputs(j->unknown != NONE || j->p->n < 2 ? "unknown" : "none", out);
-    for (int k = j->settler + 1; n == 0 && k < (int)j->p->n; k++) {
+    for (int k = 1; n == 0 && k < (int)j->p->n; k++) {
         const char *stream = j->p->stages[k].promise.writes;
-        const struct weir_promised *by = repairer(j, stream, true);
+        const struct weir_promised *by = late(j, k) ? repairer(j, settler(j, k), stream, true) : NULL;
         if (by) fprintf(out, ", `%s` repairs %s", by->conf->name, stream);
     }
     fputc('\n', out);
@@ -252,22 +295,41 @@ static void add_error(const struct judged *j, int stage, struct weir_errors *err
     weir_errors_add(errs, s->file, s->line, "%s: %s", s->name, text);
 }
 
-/* A refusal cannot take back what an earlier stage has done to the world: the event is answered "no" and the effect
- * stays. */
+/* Where the ways to two stages part; one of them when it is on the way to the other. */
+static int parting(const struct judged *j, int a, int b)
+{
+    while (a != b) {
+        int *further = a > b ? &a : &b; /* what comes before has the smaller number */
+        *further = weir_promised_before(j->p, *further);
+    }
+    return a;
+}
+
+/* A refusal cannot take back what a stage has done to the world before it or, in another branch, with the same event:
+ * that one is answered "no" and the effect stays. */
+static int irreversible(const struct judged *j, int refuses)
+{
+    for (int k = 0; k < (int)j->p->n; k++) {
+        if (k == refuses || !has(j, k, WEIR_EFFECT)) continue;
+        int at = parting(j, k, refuses);
+        if (at == k || (at != refuses && !j->p->stages[at].routes)) return k;
+    }
+    return NONE;
+}
+
 static void refuse_late_refusals(const struct judged *j, struct weir_errors *errs)
 {
     char text[512];
-    int effect = NONE;
-    for (int k = 0; k < (int)j->p->n; k++) {
-        if (effect != NONE && has(j, k, WEIR_MAY_REFUSE)) {
-            const struct weir_conf_stage *at = j->p->stages[effect].conf;
-            snprintf(text, sizeof(text),
-                     "may refuse an event after `%s` (%.200s:%d) has had an effect that a refusal cannot undo; move it "
-                     "before `%s`",
-                     name(j, effect), at->file, at->line, name(j, effect));
-            add_error(j, k, errs, text);
-        }
-        if (effect == NONE && has(j, k, WEIR_EFFECT)) effect = k;
+    for (int k = 1; k < (int)j->p->n; k++) {
+        int effect = has(j, k, WEIR_MAY_REFUSE) ? irreversible(j, k) : NONE;
+        if (effect == NONE) continue;
+        const struct weir_conf_stage *at = j->p->stages[effect].conf;
+        snprintf(text, sizeof(text),
+                 "may refuse an event %s `%s` (%.200s:%d) has %san effect that a refusal cannot undo; move it before "
+                 "`%s`",
+                 parting(j, k, effect) == effect ? "after" : "of which", name(j, effect), at->file, at->line,
+                 parting(j, k, effect) == effect ? "had " : "", name(j, effect));
+        add_error(j, k, errs, text);
     }
 }
 
@@ -292,7 +354,7 @@ static void demand_of(const struct judged *j, int stage, struct weir_errors *err
         put_early(j, stage, what, sizeof(what));
         snprintf(text, sizeof(text), "loss window on %s; add a pipeline whose source repairs %s to the confs given",
                  what, stream_of(j, stage, stream));
-        add_error(j, j->settler, errs, text);
+        add_error(j, settler(j, stage), errs, text);
     }
 }
 

@@ -55,16 +55,29 @@ static struct weir_event *call_move(struct weir_ctx *ctx, struct weir_batch *to,
     return no_memory(ctx) ? NULL : host_calls.move(ctx, to, from, ev);
 }
 
-static void call_forward(struct weir_ctx *ctx, struct weir_batch *batch)
+/* After a forward: what was left of the reference taken before it. */
+static void forwarded(struct weir_ctx *ctx, struct batch *b)
 {
-    struct batch *b = batch_of(batch);
-    if (!here(ctx, "forward") || !holds(ctx, batch, "forward")) return;
-    b->refs++;
-    host_calls.forward(ctx, batch);
     if (b->holder)
         b->refs--;
     else /* nothing in it was left to forward */
         kit_bury(kit_of(ctx), stage_of(ctx), b);
+}
+
+static void kit_forward(struct weir_ctx *ctx, struct weir_batch *batch)
+{
+    if (!here(ctx, "forward") || !holds(ctx, batch, "forward")) return;
+    batch_of(batch)->refs++;
+    host_calls.forward(ctx, batch);
+    forwarded(ctx, batch_of(batch));
+}
+
+static void kit_forward_to(struct weir_ctx *ctx, struct weir_batch *batch, uint32_t output)
+{
+    if (!here(ctx, "forward_to") || !holds(ctx, batch, "forward_to")) return;
+    batch_of(batch)->refs++;
+    host_calls.forward_to(ctx, batch, output);
+    forwarded(ctx, batch_of(batch));
 }
 
 static void call_release(struct weir_ctx *ctx, struct weir_batch *batch)
@@ -227,7 +240,7 @@ const struct weir_host kit_calls = {
     .size = sizeof(struct weir_host),
     .batch_new = call_batch_new,
     .batch_alloc = call_batch_alloc,
-    .forward = call_forward,
+    .forward = kit_forward,
     .release = call_release,
     .move = call_move,
     .ticket_new = call_ticket_new,
@@ -250,5 +263,6 @@ const struct weir_host kit_calls = {
     .state = call_state,
     .metric = call_metric,
     .log = call_log,
+    .forward_to = kit_forward_to,
     .settled_by = call_settled_by,
 };

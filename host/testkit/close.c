@@ -82,7 +82,7 @@ static void close_lane(struct weir_kit *kit)
 {
     for (struct held *h = kit->held, *next; h; h = next) {
         next = h->next;
-        kit_calls.settle_all(&kit->right->ctx, h->batch, WEIR_UNKNOWN, "the test ended");
+        kit_calls.settle_all(&h->at->ctx, h->batch, WEIR_UNKNOWN, "the test ended");
         free(h);
     }
     kit->held = NULL;

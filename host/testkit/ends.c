@@ -101,6 +101,7 @@ static void right_push(struct weir_ctx *ctx, struct weir_batch *b)
     struct held *h = calloc(1, sizeof *h);
     if (!h) abort();
     h->batch = b;
+    h->at = stage_of(ctx);
     *kit->held_tail = h;
     kit->held_tail = &h->next;
     WEIR_EACH (ev, b) kit->n_forwarded++;
@@ -150,11 +151,26 @@ static void release_settled(struct weir_kit *kit)
             continue;
         }
         *link = h->next;
-        kit_calls.release(&kit->right->ctx, h->batch);
+        kit_calls.release(&h->at->ctx, h->batch);
         free(h);
     }
     kit->held_tail = &kit->held;
     while (*kit->held_tail) kit->held_tail = &(*kit->held_tail)->next;
+}
+
+static const struct held *held_of(const struct weir_kit *kit, const struct weir_event *ev)
+{
+    const struct held *h = kit->held;
+    while (h && (ev < h->batch->ev || ev >= h->batch->ev + h->batch->n)) h = h->next;
+    if (!h) fail_msg("this event did not come out of the plugin, or is settled");
+    return h;
+}
+
+const char *weir_kit_output(struct weir_kit *kit, const struct weir_event *ev)
+{
+    const struct stage *at = held_of(kit, ev)->at;
+    const char *branch = at->lane->pipeline->conf->stages[at->index].branch;
+    return branch ? branch : "";
 }
 
 void weir_kit_settle_with(struct weir_kit *kit, struct weir_event *ev, const struct weir_result *r)
@@ -163,7 +179,7 @@ void weir_kit_settle_with(struct weir_kit *kit, struct weir_event *ev, const str
     if (!named.outcome_name) named.outcome_name = "";
     if (!ev->ticket)
         fail_msg("weir_kit_settle: event at position %llu is settled already", (unsigned long long)ev->position);
-    host_calls.settle(&kit->right->ctx, ev, &named);
+    host_calls.settle(&held_of(kit, ev)->at->ctx, ev, &named);
     release_settled(kit);
 }
 
@@ -177,6 +193,6 @@ void kit_settle_rest(struct weir_kit *kit)
 {
     const struct weir_result ok = {.outcome_name = ""};
     for (struct held *h = kit->held; h; h = h->next)
-        WEIR_EACH (ev, h->batch) host_calls.settle(&kit->right->ctx, ev, &ok);
+        WEIR_EACH (ev, h->batch) host_calls.settle(&h->at->ctx, ev, &ok);
     release_settled(kit);
 }

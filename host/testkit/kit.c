@@ -23,6 +23,21 @@ static uint32_t roles_of(const char *name)
     return roles;
 }
 
+char *kit_right_text(const char *end, const char *const *outputs)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    if (!f) return NULL;
+    fprintf(f, outputs ? "branches = { " : "%s = {}", end);
+    for (; outputs && *outputs; outputs++)
+        fprintf(f, "%s = { %s-%s = { plugin = \"%s\" } } ", *outputs, end, *outputs, end);
+    if (outputs) fputc('}', f);
+    if (!fclose(f)) return text;
+    free(text);
+    return NULL;
+}
+
 /* The stage's group begins on line 1, as the test wrote it. */
 static struct weir_conf *load(const struct weir_kit_setup *setup, struct weir_errors *errs)
 {
@@ -30,18 +45,20 @@ static struct weir_conf *load(const struct weir_kit_setup *setup, struct weir_er
     const char *name = setup->plugin;
     uint32_t roles = roles_of(name);
     const char *base = strrchr(name, '/');
-    char stage[128], *text = NULL;
+    char stage[128], *text = NULL, *right = kit_right_text(kit_right.name, setup->outputs);
     snprintf(stage, sizeof stage, "%s", base ? base + 1 : name);
     stage[strcspn(stage, ".")] = 0;
     bool source = roles == WEIR_SOURCE, sink = !(roles & WEIR_FILTER) || (setup->flags & WEIR_KIT_LAST);
     if (source) sink = false;
-    if (asprintf(&text, "pipelines = { kit = { lanes = %u; stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
+    if (!right ||
+        asprintf(&text, "pipelines = { kit = { lanes = %u; stages = { %s %s = { plugin = \"%s\" \n%s\n} %s } } }\n",
                  setup->lanes ? setup->lanes : 1, source ? "" : "kit-left = {}", stage, name,
-                 setup->conf ? setup->conf : "", sink ? "" : "kit-right = {}") < 0)
+                 setup->conf ? setup->conf : "", sink ? "" : right) < 0)
         fail_msg("out of memory");
     const struct weir_conf_source from = {.text = text, .text_name = "conf", .builtins = ends};
     struct weir_conf *c = weir_conf_load(&from, errs);
     free(text);
+    free(right);
     if (!c) fail_msg("out of memory");
     /* the line that the kit put before the test's own */
     for (size_t i = 0; i < errs->n; i++)
@@ -61,12 +78,17 @@ static char *errors_text(struct weir_errors *errs)
     return text;
 }
 
-char *weir_kit_refuses(const char *name, const char *conf)
+char *kit_refuses(const struct weir_kit_setup *setup)
 {
     struct weir_errors errs = {0};
-    const struct weir_kit_setup setup = {.plugin = name, .conf = conf};
-    weir_conf_free(load(&setup, &errs));
+    weir_conf_free(load(setup, &errs));
     return errs.n ? errors_text(&errs) : NULL;
+}
+
+char *weir_kit_refuses(const char *name, const char *conf)
+{
+    const struct weir_kit_setup setup = {.plugin = name, .conf = conf};
+    return kit_refuses(&setup);
 }
 
 static void find_sides(struct weir_kit *kit)
@@ -75,9 +97,7 @@ static void find_sides(struct weir_kit *kit)
         struct stage *s = &kit->lane->stages[i];
         if (!strcmp(s->plugin->name, kit_left.name))
             kit->left = s;
-        else if (!strcmp(s->plugin->name, kit_right.name))
-            kit->right = s;
-        else
+        else if (strcmp(s->plugin->name, kit_right.name) != 0)
             kit->under = s;
     }
 }

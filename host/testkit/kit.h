@@ -16,6 +16,7 @@ struct pushed { /* what the test pushed on the left */
 };
 struct held { /* a batch that came out on the right */
     struct held *next;
+    struct stage *at;
     struct weir_batch *batch;
     uint32_t taken; /* events before this one the test has had */
 };
@@ -58,7 +59,7 @@ struct kit_work;
 struct weir_kit { /* one lane */
     struct kit_open *open;
     struct lane *lane;
-    struct stage *left, *under, *right; /* left, right: NULL when the plugin has no such side */
+    struct stage *left, *under; /* left: NULL when the plugin has no such side */
     struct lane_hooks hooks;
     struct pushed **pushed; /* by number - 1 */
     uint64_t n_pushed, n_sent, n_forwarded;
@@ -74,7 +75,7 @@ static inline struct weir_kit *kit_of(struct weir_ctx *ctx)
 }
 static inline bool kit_is_end(const struct weir_kit *kit, const struct stage *s)
 {
-    return s == kit->left || s == kit->right;
+    return s != kit->under;
 }
 
 /* The plugin under test. */
@@ -86,6 +87,10 @@ static inline const struct weir_plugin *kit_plugin(const struct kit_open *o)
     return p->stages[i].loaded->plugin;
 }
 
+char *kit_refuses(const struct weir_kit_setup *); /* as weir_kit_refuses() */
+/* What comes behind the plugin, as conf text: one stage of plugin `end`, or one a branch. Malloc'ed; NULL: no memory.
+ */
+char *kit_right_text(const char *end, const char *const *outputs);
 void kit_abandon(struct kit_open *); /* close.c: open() failed */
 
 extern const struct weir_host kit_calls;             /* calls.c: what the plugin calls */
@@ -131,7 +136,8 @@ void kit_settle_down(struct weir_kit *); /* runs the lane's loop until nothing i
 /* Runs the loop until fd is ready for `events` (of libuv) or the time is over. */
 bool kit_wait_fd(struct weir_kit *, int fd, int events, unsigned timeout_ms);
 
-/* text.c: appends one scalar field to bytes that have room for its text and 32 more. False: the text is no such value. */
+/* text.c: appends one scalar field to bytes that have room for its text and 32 more. False: the text is no such value.
+ */
 struct kit_wire {
     uint8_t *p;
     size_t n;

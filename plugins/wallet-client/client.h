@@ -113,6 +113,8 @@ struct link { /* one address: a channel and a stream */
     struct node queue; /* debits to send */
     struct weir_timer retry;
     uint32_t failures;
+    uint64_t silent_since; /* when the first debit was sent after the last reply; 0: none was */
+    bool silent;           /* for so long that its shards go to others, if there are any */
     bool ready, sending, half_closed, over;
     bool gone;    /* no name has this address any more: kept until another link is ready */
     bool leaving; /* takes no more debits, ends when its answers are in */
@@ -199,6 +201,8 @@ void link_start(struct link *);
 void link_flush(struct link *);
 void link_leave(struct link *);
 void link_end_call(struct link *);
+void link_late(struct link *);  /* a debit that it was sent is past its time */
+void link_heard(struct link *); /* a reply came */
 void on_link_retry(struct weir_timer *);
 
 /* reply.c */

@@ -114,6 +114,7 @@ void on_timeouts(struct weir_timer *timer)
             c->ctx->host->timer_arm(c->ctx, &c->timeouts, d->due - now);
             return;
         }
+        if (d->sent) link_late(d->link);
         debit_fail(c, d, d->sent ? "the wallet did not answer in time" : "not sent in time");
     }
     client_drain_step(c);

@@ -7,6 +7,7 @@
 
 enum { DEBITS_MAX = 1024, BYTES_MAX = 1 << 20 };
 static const uint64_t RETRY_MIN = 100000000u, RETRY_MAX = 800000000u; /* a wallet is missed dearly: at most 0.8 s */
+static const uint64_t SILENCE = 1000000000u;
 
 static bool start(struct link *l, const grpc_op *ops, size_t n, struct weir_grpc_tag *tag)
 {
@@ -48,10 +49,31 @@ static void lost(struct link *l)
     struct weir_slice text = weir_grpc_view(&l->details);
     snprintf(why, sizeof why, "%s: %.*s", l->target, text.n < 130 ? (int)text.n : 130,
              text.n ? (const char *)text.p : "the stream ended");
-    l->ready = false;
+    l->ready = l->silent = false;
+    l->silent_since = 0;
     links_own(c);
     requeue(l);
     client_state(c, why);
+}
+
+/* A frozen process keeps its connections: only its silence tells. What it was sent stays unknown; it may wake. */
+void link_late(struct link *l)
+{
+    struct client *c = l->c;
+    if (l->silent || !l->silent_since || c->ctx->host->now(c->ctx) - l->silent_since < SILENCE) return;
+    l->silent = true;
+    weir_log(c->ctx, WEIR_WARN, "%s: no reply for a second; other wallets get its shards", l->target);
+    links_own(c);
+    requeue(l);
+}
+
+void link_heard(struct link *l)
+{
+    l->silent_since = 0;
+    if (!l->silent) return;
+    l->silent = false;
+    weir_log(l->c->ctx, WEIR_INFO, "%s replies again", l->target);
+    links_own(l->c);
 }
 
 static void fail_sent(struct link *l)
@@ -177,6 +199,7 @@ static void mark_sent(struct link *l, uint32_t n)
         struct debit *d = weir_container(l->queue.next, struct debit, in_queue);
         ring_remove(&d->in_queue);
         d->sent = true;
+        if (!l->silent_since) l->silent_since = l->c->ctx->host->now(l->c->ctx);
     }
 }
 

@@ -22,7 +22,8 @@ void links_own(struct client *c)
         uint64_t best = 0;
         c->owner[shard] = NULL;
         for (struct link *l = c->links; l; l = l->next) {
-            uint64_t weight = mix(l->hash ^ mix(shard + 1)) | 1;
+            uint64_t weight = mix(l->hash ^ mix(shard + 1)) >> 1 | 1;
+            if (!l->silent) weight |= 1ull << 63; /* silent ones only where there is nobody else */
             if (!l->ready || l->leaving || weight <= best) continue;
             best = weight;
             c->owner[shard] = l;

@@ -78,6 +78,7 @@ void replies_read(struct link *l, struct weir_slice message)
     struct reply r;
     size_t at = 0;
     int rc;
+    link_heard(l);
     while ((rc = reply_next(message, &at, &r)) > 0) {
         struct debit *d = debit_by_id(c, r.id);
         if (r.outcome == ACCEPTED || r.outcome == REPLAYED)

@@ -5,6 +5,9 @@ static const char two[] = "pipelines = {\n  p = { stages = { generator = { value
                           "  q = { stages = { generator = { value = \"v\" } stdout = {} } }\n}\n";
 static const char one[] =
     "pipelines = {\n  p = { stages = { generator = { value = \"v\" } kinds = {} null = {} } }\n}\n";
+static const char parting[] = "pipelines = {\n  p = { stages = { generator = { value = \"v\" } kinds = {} choose = { "
+                              "plugin = \"chooser\" to = \"a\" }\n"
+                              "    branches = { a = { null = {} } b = { void = { plugin = \"null\" } } } } }\n}\n";
 #define PUSH(text) "steps = (\n{ push = {\n" text "\n} } )"
 #define AT_STEP "it.test.conf:5: tests.it.steps[0]."
 
@@ -98,6 +101,21 @@ static const struct conftest_case names[] = {
      2,
      {AT_STEP "push: no fake source or filter is called \"null\"; known here: generator"}},
     {"none of that kind", one, "steps = (\n{ pass = {} } )", 2, {AT_STEP "pass: this test has no fake filter"}},
+    {"a fake that chooses and is not told",
+     parting,
+     "fakes = [ \"choose\" ]\nsteps = (\n{ pass = {} } )",
+     2,
+     {"it.test.conf:6: tests.it.steps[0].pass: say to which branch: choose chooses one"}},
+    {"a branch that is none",
+     parting,
+     "fakes = [ \"choose\" ]\nsteps = (\n{ pass = { to = \"c\" } } )",
+     2,
+     {"it.test.conf:6: tests.it.steps[0].pass: no branch \"c\" begins behind choose"}},
+    {"a branch of a line",
+     one,
+     "fakes = [ \"kinds\" ]\nsteps = (\n{ pass = { to = \"a\" } } )",
+     2,
+     {"it.test.conf:6: tests.it.steps[0].pass: no branch \"a\" begins behind kinds"}},
     {"an unknown stage",
      one,
      "steps = (\n{ state = { stage = \"sink\" } } )",

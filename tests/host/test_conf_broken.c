@@ -12,7 +12,15 @@
 
 enum { TEXT_MAX = 16384, CONFS_MAX = 256 };
 
-/* The folders that were searched differ from machine to machine: @FOLDERS@ in expected files. */
+static void hide(char *text, const char *what, const char *by)
+{
+    for (char *hit; *what && (hit = strstr(text, what));) {
+        memmove(hit + strlen(by), hit + strlen(what), strlen(hit + strlen(what)) + 1);
+        memcpy(hit, by, strlen(by));
+    }
+}
+
+/* The folders that were searched differ from machine to machine: @FOLDERS@ in expected files, @FOLDER@ for one. */
 static void hide_folders(const struct weir_conf *conf, char *text)
 {
     const char *const *folders;
@@ -22,10 +30,8 @@ static void hide_folders(const struct weir_conf *conf, char *text)
         if (i) strncat(list, ", ", sizeof list - strlen(list) - 1);
         strncat(list, folders[i], sizeof list - strlen(list) - 1);
     }
-    for (char *hit; *list && (hit = strstr(text, list));) {
-        memmove(hit + strlen("@FOLDERS@"), hit + strlen(list), strlen(hit + strlen(list)) + 1);
-        memcpy(hit, "@FOLDERS@", strlen("@FOLDERS@"));
-    }
+    hide(text, list, "@FOLDERS@");
+    for (size_t i = 0; i < n; i++) hide(text, folders[i], "@FOLDER@");
 }
 
 static void load(const char *path, char text[TEXT_MAX])

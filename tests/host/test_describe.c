@@ -34,7 +34,7 @@ static void describes_a_plugin(void **state)
     };
     static const char *const members[] = {
         "{\"name\":\"kinds\",\"version\":\"1.2.3\",",
-        ",\"roles\":[\"filter\"],\"options\":[{",
+        ",\"roles\":[\"filter\"],\"chooses_branch\":false,\"options\":[{",
         "{\"name\":\"wait\",\"type\":\"duration\",\"default\":\"5ms\",\"min\":1000000,\"max\":2000000000,",
         "{\"name\":\"password\",\"type\":\"string\",\"default\":null,\"required\":false,\"secret\":true,",
         "\"choices\":[\"slow\",\"fast\"]",
@@ -123,7 +123,8 @@ static void json_takes_any_words(void **state)
                                               .metrics = metrics};
     char *text = described(weir_describe_json, &plugin);
     assert_string_equal(
-        text, "{\"name\":\"odd\",\"version\":\"1\",\"doc\":\"caf\xc3\xa9 \\ufffd\",\"roles\":[\"sink\"],"
+        text, "{\"name\":\"odd\",\"version\":\"1\",\"doc\":\"caf\xc3\xa9 "
+              "\\ufffd\",\"roles\":[\"sink\"],\"chooses_branch\":false,"
               "\"options\":[{\"name\":\"quote\",\"type\":\"string\",\"default\":\"a\\\"b\\\\\","
               "\"required\":false,\"secret\":false,\"deprecated\":false,"
               "\"doc\":\"tab\\tand\\nline\"}],\"outcomes\":[],\"metrics\":[{\"name\":\"weir_odd_odd_seconds\","

@@ -19,7 +19,14 @@ static void say_cfg(const void *cfg, struct weir_promise *p)
 static const struct weir_plugin promising = {
     .name = "promising", .cfg_size = sizeof(struct weir_promise), .promise = say_cfg};
 static const struct weir_plugin silent = {.name = "silent"};
-static const struct weir_loaded with_promise = {&promising, ""}, without = {&silent, ""};
+static int any_outputs(const void *cfg, const char *const *outputs, uint32_t n, struct weir_err *err)
+{
+    (void)cfg, (void)outputs, (void)n, (void)err;
+    return 0;
+}
+static const struct weir_plugin chooser = {
+    .name = "chooser", .cfg_size = sizeof(struct weir_promise), .promise = say_cfg, .check_outputs = any_outputs};
+static const struct weir_loaded with_promise = {&promising, ""}, without = {&silent, ""}, choosing = {&chooser, ""};
 
 static struct weir_promise
     web = {.reads = "http:0.0.0.0:80"},
@@ -74,8 +81,16 @@ static void pipeline(const char *name)
 static void stage(const char *name, struct weir_promise *promise)
 {
     struct weir_conf_pipeline *p = &pipelines[conf.n_pipelines - 1];
-    stages[n_stages++] = (struct weir_conf_stage){name, promise ? &with_promise : &without, promise, "t.conf",
-                                                  p->line + (int)++p->n_stages};
+    uint32_t before = p->n_stages ? p->n_stages - 1 : 0;
+    stages[n_stages++] = (struct weir_conf_stage){
+        name, promise ? &with_promise : &without, promise, "t.conf", p->line + (int)++p->n_stages, before, NULL};
+}
+
+/* The stage just added begins a branch behind the stage of that number. */
+static void branch(const char *name, uint32_t parent)
+{
+    stages[n_stages - 1].branch = name;
+    stages[n_stages - 1].parent = parent;
 }
 
 static int verdict(bool strict)
@@ -272,6 +287,99 @@ static void refusal_after_an_effect(void **state)
                      "cannot undo; move it before `ask`\n");
 }
 
+static void each_branch_has_its_guarantee(void **state)
+{
+    (void)state;
+    pipeline("record");
+    stage("in", &replaying);
+    stage("sink", &once);
+    branch("keep", 0);
+    stage("pass", &loose);
+    branch("show", 0);
+    stage("screen", &loose);
+    assert_int_equal(verdict(false), 1);
+    assert_string_equal(said,
+                        "record (t.conf:100): in ▸ { keep: sink | show: pass ▸ screen }\n"
+                        "  reads: log:orders\n"
+                        "  writes: table:orders\n"
+                        "  guarantee: to `sink`: at-least-once, made once by (epoch, seq)\n"
+                        "             to `screen`: at-least-once only as far as `screen`, which says OK before an "
+                        "event is durable\n"
+                        "  loss window: what `screen` does: `screen` says OK before an event is durable; a crash "
+                        "loses what it still held\n");
+    assert_string_equal(errors_said, "");
+}
+
+static void an_answer_in_one_branch_is_none_in_another(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("ask", &asking);
+    branch("ledger", 0);
+    stage("publish", &publishing);
+    stage("sink", &durable);
+    branch("copy", 0);
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "to `publish`: answered only when durable at `ask`, made once by (id); `publish` has it after that "
+                   "answer, at-most-once\n");
+    has_line(said, "to `sink`: answered only when durable\n");
+    has_line(said, "  loss window: log:orders: what `ask` has answered and `publish` has not yet made durable");
+}
+
+static void no_refusal_beside_an_effect(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("ask", &asking);
+    branch("ledger", 0);
+    stage("keep", &durable);
+    stage("limit", &refusing);
+    branch("copy", 0);
+    stage("also", &durable);
+    verdict(false);
+    assert_string_equal(
+        errors_said, "t.conf:104: limit: may refuse an event of which `ask` (t.conf:102) has an effect that a refusal "
+                     "cannot undo; move it before `ask`\n");
+}
+
+/* Each event goes one way: what one branch does is no concern of another. */
+static void a_choice_parts_effects_from_refusals(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("choose", &loose);
+    stages[1].loaded = &choosing;
+    stage("ask", &asking);
+    branch("ledger", 1);
+    stage("keep", &durable);
+    stage("limit", &refusing);
+    branch("copy", 1);
+    stage("also", &durable);
+    verdict(false);
+    assert_string_equal(errors_said, "");
+}
+
+static void a_repair_that_chooses_is_none(void **state)
+{
+    (void)state;
+    take_orders(&publishing);
+    pipeline("relay");
+    stage("from", &repairing);
+    stage("choose", &loose);
+    stages[4].loaded = &choosing;
+    stage("publish", &publishing);
+    branch("a", 1);
+    stage("keep", &durable);
+    branch("b", 1);
+    assert_int_equal(verdict(false), 1);
+    has_line(said, "`relay` claims to repair it, but does not itself write it there durably");
+    stages[4].loaded = &with_promise; /* a copy in each branch */
+    assert_int_equal(verdict(false), 0);
+}
+
 static void joins_by_name(void **state)
 {
     (void)state;
@@ -365,6 +473,43 @@ static void graphs(void **state)
     has_line(said, "x1 -> p1s0 [style=dotted];\n");
 }
 
+static void graphs_of_branches(void **state)
+{
+    (void)state;
+    pipeline("orders");
+    stage("web", &web);
+    stage("ask", &asking);
+    stage("a", &durable);
+    branch("le\"ft", 1);
+    stage("b", &loose);
+    branch("right", 1);
+    stage("c", &durable);
+    assert_string_equal(graph(WEIR_GRAPH_MERMAID), "graph LR\n"
+                                                   "  subgraph p0[\"orders\"]\n"
+                                                   "    direction LR\n"
+                                                   "    p0s0[\"web\"]\n"
+                                                   "    p0s1[\"ask\"]\n"
+                                                   "    p0s0 --> p0s1\n"
+                                                   "    p0s2[\"a\"]\n"
+                                                   "    p0s1 -.->|\"le#34;ft\"| p0s2\n"
+                                                   "    p0s3[\"b\"]\n"
+                                                   "    p0s1 -.->|\"right\"| p0s3\n"
+                                                   "    p0s4[\"c\"]\n"
+                                                   "    p0s3 -.-> p0s4\n"
+                                                   "  end\n"
+                                                   "  x0([\"http:0.0.0.0:80\"])\n"
+                                                   "  x1([\"call:ledger\"])\n"
+                                                   "  x2([\"table:x\"])\n"
+                                                   "  x0 --> p0s0\n"
+                                                   "  p0s1 -. call .-> x1\n"
+                                                   "  p0s2 --> x2\n"
+                                                   "  p0s4 --> x2\n");
+    graph(WEIR_GRAPH_DOT);
+    has_line(said, "p0s1 -> p0s2 [label=\"le\\\"ft\", style=dashed];\n");
+    graph(WEIR_GRAPH_TEXT);
+    has_line(said, "orders: web ▸ ask ▸ { le\"ft: a | right: b ▸ c }\n");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
@@ -380,9 +525,15 @@ int main(void)
         TEST(repair_does_not_help_a_sink_that_lies),
         TEST(require_is_strict_for_one),
         TEST(refusal_after_an_effect),
+        TEST(each_branch_has_its_guarantee),
+        TEST(an_answer_in_one_branch_is_none_in_another),
+        TEST(no_refusal_beside_an_effect),
+        TEST(a_choice_parts_effects_from_refusals),
+        TEST(a_repair_that_chooses_is_none),
         TEST(joins_by_name),
         TEST(odd_confs),
         TEST(graphs),
+        TEST(graphs_of_branches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,19 +25,15 @@ moves_on() {
   done
 }
 
-faults_run() {
-  system_fresh
-  system_start "$@"
+players_start() { # RATE [OPTION...]
   rm -f "$WORK/stop" "$WORK/players.json"
-  python3 tests/integration/players.py run --url "http://127.0.0.1:$WEIR_HTTP_PORT" --rate 700 --until "$WORK/stop" --out "$WORK/players.json" >"$WORK/players.log" 2>&1 &
-  players=$! # global: the trap runs outside of this function
-  local name signal
+  python3 tests/integration/players.py run --url "http://127.0.0.1:$WEIR_HTTP_PORT" --rate "$@" --until "$WORK/stop" --out "$WORK/players.json" >"$WORK/players.log" 2>&1 &
+  players=$!
   trap 'kill $players 2>/dev/null || true; system_stop' EXIT
-  for name in postgres kafka clickhouse; do away "$name" 10; moves_on "$name away"; done
-  for signal in TERM KILL; do
-    for name in ingress wallet relay recorder analytics; do restart "$name" $signal; moves_on "$name $signal"; done
-  done
-  while [ "$(pg weir -Atc 'select sum(last_seq) from ledger.shards')" -lt 20000 ]; do
+}
+# players_finish BETS: goes on until so many are in the ledger; then every answer is compared with the stores.
+players_finish() {
+  while [ "$(pg weir -Atc 'select sum(last_seq) from ledger.shards')" -lt "$1" ]; do
     kill -0 $players 2>/dev/null || fail "the players ended early: $(tail -5 "$WORK/players.log")"
     sleep 0.5
   done
@@ -47,6 +43,18 @@ faults_run() {
   cat "$WORK/players.log"
   note "audit"
   audit --wait 60 --json "$WORK/audit.json" || fail "the audit is not exact"
-  python3 tests/integration/players.py verify --out "$WORK/players.json" --pg "$(postgres_url weir)" --ch "$(clickhouse_url)" --at-least 20000
+  python3 tests/integration/players.py verify --out "$WORK/players.json" --pg "$(postgres_url weir)" --ch "$(clickhouse_url)" --at-least "$1"
+}
+
+faults_run() {
+  local name signal
+  system_fresh
+  system_start "$@"
+  players_start 700
+  for name in postgres kafka clickhouse; do away "$name" 10; moves_on "$name away"; done
+  for signal in TERM KILL; do
+    for name in ingress wallet relay recorder analytics; do restart "$name" $signal; moves_on "$name $signal"; done
+  done
+  players_finish 20000
   for name in $WEIR_HOSTS; do weir_stop "$name" || fail "$name did not drain"; done
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Players who remember every answer: opens accounts, deposits, bets at a steady rate, and repeats what got no answer, or
 a 503, with the same bet_id until it gets a definite one. Then it compares what it was told with what the stores hold.
+With --twin every bet goes to two addresses at the same moment.
 
-  players.py run    --url URL --rate N --until FILE --out FILE   bets until FILE exists, then finishes what is open
+  players.py run    --url URL [--twin URL] --rate N --until FILE --out FILE
+                                                                 bets until FILE exists, then finishes what is open
   players.py verify --out FILE --pg URL --ch URL                 every answer against record.bets, weir.bets and balances
 """
-import argparse, collections, http.client, json, os, queue, random, subprocess, sys, threading, time, urllib.parse
+import argparse, collections, concurrent.futures, http.client, json, os, queue, random, subprocess, sys, threading, time, urllib.parse
 
 ACCOUNTS, DEPOSIT, WORKERS, PATIENCE_S = 200, 2_000_000, 24, 90
 
@@ -59,14 +61,36 @@ class Api:
             pause = min(pause * 2, 0.5)
 
 
-def place(api, rng, account, number, run, counts, told):
+class Twin:
+    """A second player who sends the same, from a thread of its own."""
+
+    def __init__(self, url, counts):
+        self.api, self.counts, self.pool = Api(url), counts, concurrent.futures.ThreadPoolExecutor(1)
+
+    def submit(self, bet):
+        return self.pool.submit(self.api.insist, "POST", "/v1/bets", bet, None, self.counts)
+
+
+def compare(bet, status, answer, other):
+    """One of them is first; both hear the same."""
+    same = status == other[0] == 402 or {status, other[0]} in ({200}, {200, 201}) and answer == other[1]
+    if not same:
+        raise Wrong(f"twins heard different things of {bet}: {status} {answer}, {other[0]} {other[1]}")
+
+
+def place(api, twin, waits, rng, account, number, run, counts, told):
     too_large = rng.random() < 0.01
     bet = {"bet_id": f"{run}-{number}", "account_id": account, "stake_minor": DEPOSIT * 10 if too_large else rng.randint(1, 50),
            "currency": "EUR", "selection": rng.choice(["home", "draw", "away", "ünïcode \"quoted\"\ttab"]), "odds_milli": rng.randint(1010, 9000)}
+    other = twin and twin.submit(bet)
+    began = time.monotonic()
     status, answer, tries = api.insist("POST", "/v1/bets", bet, None, counts)
+    waits.append(time.monotonic() - began)
+    if other:
+        compare(bet, status, answer, other.result())
     if status not in (200, 201, 402):
         raise Wrong(f"bet {bet}: {status} {answer}")
-    if status == 200 and tries == 1:
+    if status == 200 and tries == 1 and not other:
         raise Wrong(f"a first try was answered as a replay: {bet}")
     if status == 402 and not too_large:
         raise Wrong(f"refused although there is money: {bet} {answer}")
@@ -79,18 +103,19 @@ def place(api, rng, account, number, run, counts, told):
             raise Wrong(f"another answer to a repeated bet: {status} {answer}, then {status2} {again}")
 
 
-def worker(n, args, work, counts, told, errors):
+def worker(n, args, work, counts, told, waits, errors):
     api, rng = Api(args.url), random.Random(f"{args.seed}-{n}")
-    mine = collections.Counter()
+    mine, twins = collections.Counter(), collections.Counter()
+    twin = Twin(args.twin, twins) if args.twin else None
     while True:
         number = work.get()
         if number is None:
             break
         try:
-            place(api, rng, f"{args.run}-p{number % ACCOUNTS}", number, args.run, mine, told)
+            place(api, twin, waits, rng, f"{args.run}-p{number % ACCOUNTS}", number, args.run, mine, told)
         except Wrong as e:
             errors.append(str(e))
-    counts.update(mine)
+    counts.update(mine + twins)
 
 
 def open_accounts(args, counts):
@@ -107,9 +132,9 @@ def open_accounts(args, counts):
 
 
 def run(args):
-    counts, told, errors, work = collections.Counter(), [], [], queue.Queue(maxsize=2 * WORKERS)
+    counts, told, waits, errors, work = collections.Counter(), [], [], [], queue.Queue(maxsize=2 * WORKERS)
     open_accounts(args, counts)
-    threads = [threading.Thread(target=worker, args=(n, args, work, counts, told, errors)) for n in range(WORKERS)]
+    threads = [threading.Thread(target=worker, args=(n, args, work, counts, told, waits, errors)) for n in range(WORKERS)]
     for t in threads:
         t.start()
     began, number = time.monotonic(), 0
@@ -129,7 +154,8 @@ def run(args):
     with open(args.out, "w") as f:
         json.dump({"run": args.run, "told": told}, f)
     accepted = sum(b["accepted"] for b in told)
-    print(f"{len(told)} bets answered, {accepted} accepted, {len(told) - accepted} refused; on the way: {dict(counts)}")
+    print(f"{len(told)} bets answered, {accepted} accepted, {len(told) - accepted} refused; on the way: {dict(counts)}; "
+          f"longest wait for an answer {max(waits, default=0):.1f} s")
     for e in errors[:10]:
         print("WRONG:", e)
     sys.exit(1 if errors else 0)
@@ -180,7 +206,7 @@ def verify(args):
 if __name__ == "__main__":
     p = argparse.ArgumentParser()
     p.add_argument("command", choices=["run", "verify"])
-    p.add_argument("--url"), p.add_argument("--until"), p.add_argument("--out", required=True)
+    p.add_argument("--url"), p.add_argument("--twin"), p.add_argument("--until"), p.add_argument("--out", required=True)
     p.add_argument("--rate", type=float, default=700), p.add_argument("--run", default=f"r{os.getpid()}")
     p.add_argument("--seed", default="1"), p.add_argument("--pg"), p.add_argument("--ch")
     p.add_argument("--at-least", type=int, default=0)

@@ -237,6 +237,7 @@ static void two_files_of_one_name(void **state)
 static void a_table_that_is_wrong(void **state)
 {
     (void)state;
+#define IN " (in @/x.so, whose author has to correct it)"
 #define WITH(option)                                                                                                  \
     "#include <weir/plugin.h>\nstruct cfg { int64_t n; };\n"                                                          \
     "static const struct weir_opt options[] = { WEIR_OPT(struct cfg, n, WEIR_INT, " option "), WEIR_OPT_END };\n"     \
@@ -244,11 +245,11 @@ static void a_table_that_is_wrong(void **state)
     "WEIR_PLUGIN(.name = \"x\", .version = \"1\", .doc = \"d\", .roles = WEIR_SINK, .cfg_size = sizeof(struct cfg), " \
     ".opts = options, .push = push);\n"
     compile("x.so", WITH(".def = \"many\""), "");
-    says(one, "@/bad.conf:3: x.n: the plugin's own default is wrong: expected an integer, found \"many\"");
+    says(one, "@/bad.conf:3: x.n: the plugin's own default is wrong: expected an integer, found \"many\"" IN);
     compile("x.so", WITH(".def = \"10\", .min = 1, .max = 9"), "");
-    says(one, "@/bad.conf:3: x.n: the plugin's own default is wrong: 10 is above the largest, 9");
+    says(one, "@/bad.conf:3: x.n: the plugin's own default is wrong: 10 is above the largest, 9" IN);
     compile("x.so", WITH(".min = 2, .max = 1"), "");
-    says(one, "@/bad.conf:3: x.n: the plugin's option table is wrong: `min` is above `max`");
+    says(one, "@/bad.conf:3: x.n: the plugin's option table is wrong: `min` is above `max`" IN);
 }
 
 static void a_stage_out_of_place(void **state)

@@ -66,22 +66,32 @@ static void a_ticket_keeps_the_worst(void **state)
 {
     (void)state;
     struct stage owner = {.tickets = 0};
-    struct weir_ticket *t = ticket_create(&owner, NULL, 4);
+    struct weir_ticket *t = ticket_create(&owner, NULL, 3);
     const struct weir_result ok = {.status = WEIR_OK, .reply = {(const uint8_t *)"ok", 2}};
     const struct weir_result retry = {.status = WEIR_RETRY, .why = "first"};
     const struct weir_result again = {.status = WEIR_RETRY, .why = "second"};
-    struct stage first = {.index = 1}, second = {.index = 2};
-    assert_false(ticket_settle(t, &first, &ok, ""));
-    assert_ptr_equal(t->by, &first);
-    assert_memory_equal(t->worst.reply.p, "ok", 2);
-    assert_false(ticket_settle(t, &second, &retry, "busy"));
-    assert_false(ticket_settle(t, &first, &again, ""));
-    assert_true(ticket_settle(t, &first, &ok, ""));
-    assert_ptr_equal(t->by, &second);
+    const struct weir_result refused = {.status = WEIR_REJECT, .reply = {(const uint8_t *)"no", 2}};
+    struct stage one = {.index = 1}, two = {.index = 2};
+    assert_false(ticket_settle(t, &one, &refused, ""));
+    assert_memory_equal(t->worst.reply.p, "no", 2);
+    assert_ptr_equal(t->by, &one);
+    assert_false(ticket_settle(t, &two, &retry, "busy"));
+    assert_true(ticket_settle(t, &one, &again, ""));
+    assert_ptr_equal(t->by, &two);
     assert_int_equal(t->worst.status, WEIR_RETRY);
     assert_string_equal(t->worst.why, "first");
     assert_string_equal(t->worst.outcome_name, "busy");
     ticket_destroy(t);
+
+    /* RETRY says that there was no effect: beside an OK it would lie, whichever came first */
+    for (int first = 0; first < 2; first++) {
+        t = ticket_create(&owner, NULL, 2);
+        assert_false(ticket_settle(t, &one, first ? &ok : &retry, ""));
+        assert_true(ticket_settle(t, &two, first ? &retry : &ok, ""));
+        assert_int_equal(t->worst.status, WEIR_UNKNOWN);
+        assert_string_equal(t->worst.why, "first");
+        ticket_destroy(t);
+    }
 }
 
 static void a_batch_grows_and_keeps_moved_bytes(void **state)

@@ -1,7 +1,8 @@
 /* weir/plugin.h - everything a plugin needs. C11 to include, C11 or C++20 to write plugins with.
  *
  * THREADS    Every callback and host call runs on the lane's thread. Exceptions, marked ANY THREAD: post, log, and a
- *            work item's run(). init, fini, check, promise, share, unshare run on the main thread.
+ *            work item's run(). init, fini, check, check_outputs, promise, share,
+ *            unshare run on the main thread.
  * RE-ENTRY   The host never calls a stage from inside a host call which that stage is making.
  * OWNERSHIP  push() gives the batch away. Each event is settled, answered or forwarded exactly once
  *            (ev->ticket != NULL means "not yet"), then the batch is forwarded or released.
@@ -54,7 +55,8 @@ extern "C" {
 #define WEIR_ABI 1u                      /* breaking change: bump this and rename the entry symbol */
 #define WEIR_EXPORT __attribute__((visibility("default")))
 
-/* ---- what became of an event. On merge (one ticket, many events) the larger one wins.
+/* ---- what became of an event. On merge (one ticket, many events) the larger one wins; but RETRY beside an OK becomes
+ * UNKNOWN: some of it had an effect.
  * OK: dealt with, a business refusal included. REJECT: its own fault, will never work: dead-letter it.
  * RETRY: had no effect, not its fault. UNKNOWN: may have had an effect; repeat with the same key. FATAL: stop.
  *   source of it:   OK       REJECT              RETRY               UNKNOWN         FATAL
@@ -65,7 +67,7 @@ extern "C" {
 enum weir_status { WEIR_OK, WEIR_REJECT, WEIR_RETRY, WEIR_UNKNOWN, WEIR_FATAL };
 
 /* Errors are values. `option` names the option at fault ("" or "routes.place.on"), msg what was found, what was
- * expected, what to do. Filled by check, share, open; the host adds file and line. Return -1 with it, 0 for success. */
+ * expected, what to do. Filled by check, check_outputs, share, open; the host adds file and line. Return -1 with it, 0 for success. */
 struct weir_err {
     enum weir_status status;
     char option[64];
@@ -222,6 +224,9 @@ struct weir_ctx { /* one stage in one lane */
     void *shared; /* what share() made; one a stage, for all its lanes */
     const char *pipeline, *stage;
     bool last; /* no stage follows: settle here, do not forward (for plugins that are both filter and sink) */
+    /* The branches that begin behind this stage, in the order of the conf; none in a plain chain. */
+    const char *const *outputs;
+    uint32_t n_outputs;
 };
 
 struct weir_host {
@@ -261,6 +266,9 @@ struct weir_host {
     void (*state)(struct weir_ctx *, enum weir_state, const char *why);
     void (*metric)(struct weir_ctx *, uint32_t index, const char *const *labels, double delta_or_value);
     void (*log)(struct weir_ctx *, enum weir_level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+    /* As forward, but into one branch: an index into ctx->outputs. forward() itself puts each event into every branch:
+     * same bytes, one more reference of its ticket a branch. */
+    void (*forward_to)(struct weir_ctx *, struct weir_batch *, uint32_t output);
     /* In done(): the stage that gave the result which done() hears, and into *plugin (unless NULL) whose stage it is. Both
      * are "" anywhere else. They live as long as the lane. */
     const char *(*settled_by)(struct weir_ctx *, const char **plugin);
@@ -307,6 +315,9 @@ struct weir_plugin {
      * take in, while flow is open; after it, nothing. NULL: drained at once. */
     void (*drain)(struct weir_ctx *);
     void (*close)(struct weir_ctx *); /* disarm and free everything, join own threads; nothing is called after */
+    /* Of a plugin that chooses: it gives each event to forward_to(), for one of the branches behind it. Refuses what cfg
+     * says of branches that are not there; no I/O. NULL: it calls forward(), and events go into every branch. */
+    int (*check_outputs)(const void *cfg, const char *const *outputs, uint32_t n, struct weir_err *);
 };
 /* The one symbol of a plugin: data, so that the host can check it before any code of the plugin runs. */
 extern WEIR_EXPORT const struct weir_plugin weir_plugin_v1;

@@ -82,6 +82,8 @@ struct weir_kit_setup {
     uint32_t lanes;      /* 0: one */
     uint64_t fail_alloc; /* as weir_kit_fail_alloc(), counted from init() on */
     unsigned hold;       /* as weir_kit_hold(), of every lane */
+    /* Names of branches that begin behind the plugin, ends with NULL; each is a right side. NULL: a plain line. */
+    const char *const *outputs;
 };
 /* Opens, or returns NULL and the error as a text (malloc'ed, the caller frees) when the conf, init(), share() or open()
  * refuses. Then everything that was open is closed again, and a rule that was broken on the way fails the test. */
@@ -119,6 +121,8 @@ const struct weir_result *weir_kit_settled(struct weir_kit *, uint64_t number);
 /* ---- right side (sources, filters): see what comes out, say what became of it */
 /* The oldest event that came out and was not taken yet, or NULL. Its bytes live until it is settled. */
 struct weir_event *weir_kit_forwarded(struct weir_kit *);
+/* The branch that it came out of; "" when there are none. */
+const char *weir_kit_output(struct weir_kit *, const struct weir_event *);
 uint64_t weir_kit_emitted(struct weir_kit *); /* how many came out so far, taken or not */
 void weir_kit_settle(struct weir_kit *, struct weir_event *, enum weir_status, const char *why);
 /* With outcome and reply; outcome_name is given by name here. */

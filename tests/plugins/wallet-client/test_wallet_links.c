@@ -116,6 +116,57 @@ static void one_shard_has_one_wallet(void **state)
     world_close(&w);
 }
 
+static void a_silent_wallet_gives_its_shards_away_until_it_replies(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned at[ACCOUNTS], to, mine = 0, sent = 0;
+    char account[24];
+    world_open(&w, 2, NULL);
+    assert_true(world_wait(&w, both_ready, &w));
+    spread(&w, at);
+    while (at[mine]) mine++; /* an account of wallet 0 */
+    snprintf(account, sizeof account, "account-%u", mine);
+    struct weir_event *first = NULL;
+    for (;; sent++) {
+        uint64_t number = push_bet(&w, "b", account);
+        struct weir_event *debit = any_wallet_event(&w, &to);
+        if (to) { /* moved: the other wallet answers */
+            answer(&w, to, debit, WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
+            assert_string_equal(wait_settled(&w, number)->outcome_name, "insufficient-funds");
+            break;
+        }
+        if (!first) first = debit;
+        weir_kit_advance(w.client, 80000000);
+        weir_kit_assert_settled(w.client, number, WEIR_UNKNOWN, "unknown");
+    }
+    assert_int_equal(sent, 13); /* of 80 ms: more than a second */
+    /* it wakes, with what it was sent long ago */
+    answer(&w, 0, first, WALLET__V1__OUTCOME__NOT_EXECUTED, 0, NULL);
+    for (to = 1; to;) {
+        uint64_t number = push_bet(&w, "b", account);
+        struct weir_event *debit = any_wallet_event(&w, &to);
+        answer(&w, to, debit, WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
+        wait_settled(&w, number);
+    }
+    world_close(&w);
+}
+
+static void alone_a_silent_wallet_keeps_its_shards(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned to;
+    world_open(&w, 1, NULL);
+    for (int i = 0; i < 20; i++) {
+        uint64_t number = push_bet(&w, "b", "anna");
+        assert_non_null(any_wallet_event(&w, &to));
+        weir_kit_advance(w.client, 80000000);
+        weir_kit_assert_settled(w.client, number, WEIR_UNKNOWN, "unknown");
+    }
+    world_close(&w);
+}
+
 /* The next debit; confirmations come along and are of no interest here. */
 static struct weir_event *any_debit(struct world *w, unsigned *at)
 {
@@ -283,6 +334,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shard_goes_to_one_wallet_and_both_get_some),
         cmocka_unit_test(one_shard_has_one_wallet),
+        cmocka_unit_test(a_silent_wallet_gives_its_shards_away_until_it_replies),
+        cmocka_unit_test(alone_a_silent_wallet_keeps_its_shards),
         cmocka_unit_test(addresses_come_and_go_without_an_error),
         cmocka_unit_test(unary_calls_have_the_same_outcomes),
         cmocka_unit_test(a_call_that_gets_no_answer_may_have_been_executed),
