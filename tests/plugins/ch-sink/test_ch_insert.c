@@ -261,6 +261,21 @@ static void no_insert_before_the_answer(void **state)
     weir_kit_close(b->kit);
 }
 
+static void conflicts_need_the_whole_key(void **state)
+{
+    struct bench *b = *state;
+    const char *why;
+    fake_forget(&b->fake);
+    fake_row(&b->fake, "column", "id", "Int64", "0000000001 DEFAULT");
+    fake_row(&b->fake, "column", "note", "String", "0000000002 ");
+    fake_row(&b->fake, "engine", "ReplacingMergeTree", "id", "non_replicated_deduplication_window = 1000");
+    open_sink(b, "conflicts = \"reject\"\ncolumns = [ \"id=\" ]");
+    reaches(b, WEIR_DEGRADED);
+    weir_kit_state(b->kit, &why);
+    if (!strstr(why, "conflicts: a column of `key` gets no value from the event")) fail_msg("%s", why);
+    weir_kit_close(b->kit);
+}
+
 int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, bench_set_up, bench_tear_down)
@@ -280,6 +295,7 @@ int main(void)
         TEST(what_cannot_be_decoded_is_rejected_alone),
         TEST(a_conflict_is_rejected_when_asked_for),
         TEST(no_insert_before_the_answer),
+        TEST(conflicts_need_the_whole_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
