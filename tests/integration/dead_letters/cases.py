@@ -2,6 +2,7 @@
 """The bad records, and what must become of each.
 
   cases.py records            lines for weir-test-records
+  cases.py more N             N bad ones more, each with a neighbour, numbers from 1000 on
   cases.py check LIST         what `weir dead-letters list` said against what must be there
 """
 import re, sys
@@ -62,11 +63,18 @@ CONFLICT = ("the same key with other values", reading(0, place="elsewhere"), Tru
             ("conflict", CH, "is taken by a row of dead_letters.readings with other values"))
 
 
-def records():
-    def line(value, has_header=True):
-        header = "source=" + b"test".hex() if has_header else "-"
-        print("0", b"key".hex(), header, "-" if value is None else value.hex() or "", sep="\t")
+def line(value, has_header=True):
+    header = "source=" + b"test".hex() if has_header else "-"
+    print("0", b"key".hex(), header, "-" if value is None else value.hex() or "", sep="\t")
 
+
+def more(n):
+    for i in range(n):
+        line(b"\xff" * (i + 1))
+        line(reading(1000 + i))
+
+
+def records():
     line(reading(0))
     for i, (_, value, has_header, *_) in enumerate(BAD):
         line(value, has_header)
@@ -96,4 +104,5 @@ def check(path):
 
 
 if __name__ == "__main__":
-    sys.exit(records() if sys.argv[1] == "records" else check(sys.argv[2]))
+    command, *args = sys.argv[1:]
+    sys.exit(records() if command == "records" else more(int(args[0])) if command == "more" else check(args[0]))
