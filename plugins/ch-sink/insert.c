@@ -4,6 +4,7 @@
 #include "answer.h"
 #include "sink.h"
 #include <stdio.h>
+#include <weir_failpoint.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -100,6 +101,7 @@ static bool make_url(struct sink *s, struct block *b)
              s->name, b->part->id, (unsigned long long)b->entries[0].ev->position,
              (unsigned long long)b->entries[b->n - 1].ev->position, (unsigned long long)h.high64,
              (unsigned long long)h.low64);
+    if (WEIR_FAILPOINT("sabotage.same-token")) snprintf(token, sizeof token, "same");
     free(b->url);
     b->url = strdup(s->base);
     bool ok = b->url && statement(s, &sql) && url_add(&b->url, "query", (const char *)sql.p, sql.n);
@@ -166,6 +168,7 @@ static bool make(struct sink *s, struct block *b)
 static void send_block(struct sink *s, struct block *b)
 {
     if (b->body.n == 0 && !make(s, b)) return;
+    (void)WEIR_FAILPOINT("ch-sink.before-insert");
     bool asks = s->conflict_url && !b->checked;
     b->call.done = asks ? on_checked : on_answer;
     b->call.form = asks;
@@ -189,6 +192,7 @@ static void count(struct sink *s, const struct block *b, const char *result)
 
 static void stored(struct sink *s, struct block *b)
 {
+    (void)WEIR_FAILPOINT("ch-sink.inserted");
     count(s, b, "ok");
     s->ctx->host->metric(s->ctx, METRIC_ROWS, NULL, (double)b->n);
     s->ctx->host->metric(s->ctx, METRIC_BYTES, NULL, (double)b->body.n);

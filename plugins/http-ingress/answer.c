@@ -4,6 +4,7 @@
 #include "http_ingress.h"
 #include <stdio.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static bool put(struct weir_json_buf *out, const char *text)
 {
@@ -43,6 +44,7 @@ static void add_retry_after(struct conn *c, uint64_t ns)
 enum MHD_Result answer_send(struct conn *c)
 {
     if (!c->response) return MHD_NO; /* no memory for an answer: close */
+    (void)WEIR_FAILPOINT("http.before-answer");
     conn_phase(c, SEND);
     enum MHD_Result rc = MHD_queue_response(c->mhd, c->status, c->response);
     return rc;

@@ -2,6 +2,7 @@
  * A commit never says more than the watermark, so a failed or lost one costs repeats, never an event. */
 #include "kafka_consumer.h"
 #include <stdio.h>
+#include <weir_failpoint.h>
 
 static bool is_dirty(const struct part *p)
 {
@@ -47,10 +48,11 @@ void commit_now(struct consumer *c)
     for (struct part *p = c->parts; p; p = p->next) {
         if (!is_dirty(p)) continue;
         rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, c->topic, p->id);
-        tp->offset = p->wm.next;
+        tp->offset = WEIR_FAILPOINT("sabotage.commit-before-sink") ? p->position : p->wm.next;
         if (p->wm.epoch >= 0) rd_kafka_topic_partition_set_leader_epoch(tp, p->wm.epoch);
     }
     c->ctx->host->timer_stop(c->ctx, &c->commit_timer);
+    (void)WEIR_FAILPOINT("consumer.before-commit");
     rd_kafka_queue_t *queue = c->phase >= CLOSING ? c->close_queue : c->queue;
     rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, queue, NULL, NULL);
     rd_kafka_topic_partition_list_destroy(list);
@@ -65,6 +67,7 @@ void commit_result(struct consumer *c, rd_kafka_event_t *event)
     rd_kafka_resp_err_t err = rd_kafka_event_error(event);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     c->committing = false;
+    (void)WEIR_FAILPOINT("consumer.committed");
     for (int i = 0; list && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         struct part *p = part_find(c, tp->partition);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 #define MINUTE_NS 60000000000ull
 enum { ADDED = 11 };
@@ -203,6 +204,10 @@ bool dead_write(struct consumer *c, struct slot *s, const struct weir_result *r)
              c->topic, (int)s->part->id, (long long)s->wm.offset, why, (long long)c->cfg->dead_letters.max_per_minute);
         return false;
     }
+    if (WEIR_FAILPOINT("sabotage.no-letter")) {
+        delivered(c, s);
+        return true;
+    }
     struct letter *l = calloc(1, sizeof *l);
     if (!l) return false;
     l->slot = s;
@@ -233,6 +238,7 @@ static void reported(struct consumer *c, const rd_kafka_message_t *m)
         return;
     }
     c->dead.backoff.failures = 0;
+    (void)WEIR_FAILPOINT("consumer.letter-delivered");
     c->ctx->host->metric(c->ctx, METRIC_DEAD, NULL, 1);
     delivered(c, l->slot);
 }

@@ -4,6 +4,7 @@
 #include "kafka_consumer.h"
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 struct part *part_find(struct consumer *c, int32_t id)
 {
@@ -92,6 +93,7 @@ void revoke_timeout(struct weir_timer *timer)
 
 static void revoke_begin(struct consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
+    (void)WEIR_FAILPOINT("consumer.revoke");
     if (c->revoking) rd_kafka_topic_partition_list_destroy(c->revoking);
     c->revoking = rd_kafka_topic_partition_list_copy(list);
     c->revoke_late = rd_kafka_assignment_lost(c->rk) || c->phase >= CLOSING;

@@ -4,6 +4,7 @@
 #include "kafka_producer.h"
 #include <stdio.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 enum { MAX_CLIENTS = 4 }; /* the current one and some that are on their way out */
 
@@ -34,6 +35,7 @@ static void finish(struct lane *lane, struct delivery *d)
     enum weir_status status = status_of(d);
     struct flight *f = d->flight;
     char why[200];
+    (void)WEIR_FAILPOINT("producer.reported");
     if (status == WEIR_OK) {
         weir_settle(lane->ctx, d->ev, WEIR_OK, NULL);
     } else {

@@ -4,6 +4,7 @@
 #include "kafka_producer.h"
 #include <stdio.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 enum { SENT, FULL, STOPPED };
 
@@ -96,6 +97,11 @@ static int send_flight(struct lane *lane, struct flight *f)
             weir_settle(lane->ctx, ev, WEIR_RETRY, "past its deadline before it was sent");
             continue;
         }
+        if (WEIR_FAILPOINT("sabotage.lost-is-ok")) {
+            weir_settle(lane->ctx, ev, WEIR_OK, NULL);
+            continue;
+        }
+        (void)WEIR_FAILPOINT("producer.before-send");
         *d = (struct delivery){.flight = f, .ev = ev};
         rd_kafka_resp_err_t err = produce(lane->client, ev, d);
         int result = err ? refused(lane, ev, err) : SENT;

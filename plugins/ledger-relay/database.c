@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static const char meta_sql[] = "select m.epoch, s.shard, s.last_seq, s.published from ledger.meta m, ledger.shards s "
                                "order by s.shard";
@@ -122,6 +123,7 @@ static bool send(struct relay *relay, enum statement s, uint64_t microseconds, i
 
 static bool send_write(struct relay *relay)
 {
+    (void)WEIR_FAILPOINT("relay.before-write");
     weir_pg_array_start(&relay->params[0], WEIR_PG_INT4);
     weir_pg_array_start(&relay->params[1], WEIR_PG_INT8);
     for (uint32_t i = 0; i < relay->n_shards; i++) {

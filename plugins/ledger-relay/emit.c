@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weir/schema.h>
+#include <weir_failpoint.h>
 
 static const uint64_t first_wait_ns = 100000000, longest_wait_ns = 5000000000;
 
@@ -196,6 +197,7 @@ void emit_done(struct weir_ctx *ctx, void *cookie, const struct weir_result *res
     struct item *item = (struct item *)cookie;
     struct relay *relay = item->relay;
     (void)ctx;
+    (void)WEIR_FAILPOINT("relay.delivered");
     if (item->life == relay->life) {
         struct shard *shard = &relay->shards[item->shard];
         if (result->status == WEIR_OK || item->seq <= shard->prefix) /* others may have delivered it meanwhile */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static struct session *session_of(struct weir_pg *pg)
 {
@@ -105,6 +106,7 @@ static void settle_stored(struct session *s)
     struct weir_ctx *ctx = sink->ctx;
     struct batch *b = give_back(s);
     char why[200];
+    (void)WEIR_FAILPOINT("pg-sink.committed");
     snprintf(why, sizeof(why), "its key %.120s is taken by a row with other values", sink->key);
     count(s, "ok");
     ctx->host->metric(ctx, METRIC_ROWS, NULL, (double)s->inserted);
@@ -187,6 +189,12 @@ static void advance(struct session *s)
     case ROLLBACK: s->step = IDLE; return;
     case COPY: send(s, INSERT, s->table->insert); return;
     case INSERT:
+        (void)WEIR_FAILPOINT("pg-sink.before-commit");
+        if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
+            settle_stored(s);
+            send(s, ROLLBACK, "rollback");
+            return;
+        }
         if (s->table->compare && s->inserted < s->batch->n)
             send(s, COMPARE, s->table->compare);
         else

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 enum { GATHER_MAX = 256, RANGES_MAX = 4096, HEADERS_MAX = 5, IDLE_MS = 50 };
 
@@ -114,6 +115,7 @@ static bool remember(struct client *c, const struct confirmed *mark)
 void publish_done(struct client *c, void *cookie, const struct weir_result *r)
 {
     struct forwarded *f = cookie;
+    (void)WEIR_FAILPOINT("client.published");
     ring_remove(&f->node);
     c->n_unconfirmed--;
     count_unconfirmed(c);
@@ -163,6 +165,7 @@ bool confirmed_put(struct link *l, struct buf *b)
     uint32_t i = partition(l), n = c->n_confirmed;
     c->n_confirmed = i;
     if (i == n) return false;
+    (void)WEIR_FAILPOINT("client.before-confirm");
     qsort(c->confirmed + i, n - i, sizeof *c->confirmed, by_identity);
     while (i < n) { /* neighbours become one range */
         const struct confirmed *first = &c->confirmed[i];

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static const char *text_of(struct weir_slice s, char text[160])
 {
@@ -47,10 +48,12 @@ static void on_accepted(struct client *c, struct debit *d, struct reply *r)
     trace.n = trace.n < sizeof copy ? trace.n : 0;
     if (trace.n) memcpy(copy, trace.p, trace.n);
     trace.p = (const uint8_t *)copy;
+    (void)WEIR_FAILPOINT("client.before-answer");
     if (d)
         answer_accepted(c, d, r);
     else
         c->ctx->host->metric(c->ctx, METRIC_LATE, NULL, 1);
+    (void)WEIR_FAILPOINT("client.answered");
     if (goes_on(c, r)) publish(c, r, trace);
 }
 

@@ -2,6 +2,7 @@
  * In C and not in SQL: a window-function sum would let one refused large debit block the small ones behind it. */
 #include "round.h"
 #include <string.h>
+#include <weir_failpoint.h>
 
 static struct entry *entry_of(struct round *round, const struct request *r)
 {
@@ -151,7 +152,7 @@ static void debit(struct round *round, struct request *r, struct account *a, rou
     shard->changed = true;
     round->backlog++;
     round->debits++;
-    set_balance(round, a, after);
+    set_balance(round, a, WEIR_FAILPOINT("sabotage.debit-too-much") ? after - 1 : after);
     struct entry *e = record(round, r, ACCEPTED, after);
     e->epoch = round->epoch;
     e->shard = shard->number;

@@ -7,6 +7,7 @@
 #include "ledger.h"
 #include <stdio.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static const uint64_t setup_pause_ns = 500000000;
 
@@ -78,6 +79,7 @@ static void finish(struct link *link)
     struct ledger *l = link->ledger;
     struct round *round = &link->round;
     const struct weir_host *host = l->ctx->host;
+    (void)WEIR_FAILPOINT("ledger.committed");
     for (uint32_t i = 0; i < round->n; i++)
         if (!round->requests[i]->settled) reply_settle(l, round->requests[i]);
     for (uint32_t i = 0; i < round->n; i++) request_done(l, round->requests[i]);
@@ -115,12 +117,14 @@ static void write_and_commit(struct link *link)
     if (ok && round->changed) ok = script_send(link, ST_BALANCES);
     if (ok && (round->debits || published_moves(link))) ok = script_send(link, ST_SHARDS);
     if (ok && round->debits && link->ledger->cfg->notify) ok = script_send(link, ST_NOTIFY);
+    (void)WEIR_FAILPOINT("ledger.before-commit");
     if (ok) ok = script_send(link, ST_COMMIT);
     /* The look-up under the lock has told which earlier rows exist; from here on only this COMMIT is open. */
     for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
     for (uint32_t i = 0; i < round->n_entries; i++)
         if (round->entries[i].fresh) round->entries[i].first->author = true;
     script_end(link, ok);
+    (void)WEIR_FAILPOINT("ledger.commit-sent");
 }
 
 static void roll_back(struct link *link)
@@ -258,7 +262,7 @@ void transaction_done(struct link *link)
             link->error_class = WEIR_PG_CONFLICT;
             snprintf(link->error_text, sizeof link->error_text, "COMMIT rolled back");
         }
-        if (link->error || !link->committed)
+        if ((link->error || !link->committed) && !WEIR_FAILPOINT("sabotage.ignore-lost-commit"))
             failed(link);
         else
             finish(link);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weir/schema.h>
+#include <weir_failpoint.h>
 
 static const uint64_t idle_write_ns = 1000000000;
 
@@ -157,6 +158,7 @@ static void take_confirmed(struct ledger *l, struct weir_event *ev)
     }
     /* Of another epoch, or before a connection told which one it is: the relay covers it. */
     if (c.epoch == l->epoch && l->epoch && c.shard < (uint32_t)l->cfg->shards) {
+        if (WEIR_FAILPOINT("sabotage.published-past-a-hole")) c.first = 1;
         published_add(&l->published[c.shard], c.first, c.last);
         if (published_pending(&l->published[c.shard])) ledger_want_published_written(l);
     }

@@ -96,4 +96,45 @@ def two_at_once(system, rng):
     yield
 
 
-FAULTS = {f.__name__: f for f in (kill, restart, freeze, engine_kill, engine_restart, network, rebalance, poison, two_at_once)}
+POINTS = {
+    "wallet": ("ledger.before-commit", "ledger.commit-sent", "ledger.committed"),
+    "ingress": ("http.before-answer", "client.before-answer", "client.answered", "client.published", "client.before-confirm",
+                "producer.before-send", "producer.reported"),
+    "relay": ("relay.delivered", "relay.before-write", "producer.reported"),
+    "recorder": ("pg-sink.before-commit", "pg-sink.committed", "consumer.before-commit", "consumer.committed", "consumer.revoke",
+                 "consumer.letter-delivered"),
+    "analytics": ("ch-sink.before-insert", "ch-sink.inserted", "consumer.before-commit", "consumer.committed", "consumer.revoke",
+                  "consumer.letter-delivered"),
+}
+
+
+def failpoint(system, rng, wanted=None):
+    """A host that kills itself, or stands still, at a place in its code; whatever makes it come there is done, too."""
+    name, point = rng.choice([(h, p) for h in POINTS for p in POINTS[h] if wanted in (None, p)])
+    action, at = rng.choice(("kill", "kill", "stall-2000")), rng.choice((1, 3, 20))
+    if name in ("relay", "analytics") or point in ("consumer.revoke", "consumer.letter-delivered", "pg-sink.before-commit"):
+        at = 1
+    yield f"{name}: {action} at {point}, pass {at}"
+    system.stop(name)
+    system.start(name, failpoints=f"{point}={action}:{at}")
+    if name == "relay":  # which has nothing to do while nobody dies
+        system.stop("ingress")
+        system.start("ingress", failpoints="client.answered=kill:1")
+        system.wait(lambda: not system.alive("ingress"), 20, "the ingress kills itself")
+        system.start("ingress")
+    elif point == "consumer.revoke":
+        system.start(name + "2")
+    elif point == "consumer.letter-delivered":
+        system.records([f"0\t{b'key'.hex()}\t-\t{b'no bet'.hex()}"])
+    if action == "kill":
+        system.wait(lambda: not system.alive(name), 25, f"{name} comes to {point}")
+        system.start(name)
+    else:
+        system.wait(lambda: system.fired(name, point), 25, f"{name} comes to {point}")
+        time.sleep(2)
+    if point == "consumer.revoke":
+        system.stop(name + "2")
+    yield
+
+
+FAULTS = {f.__name__: f for f in (kill, restart, freeze, engine_kill, engine_restart, network, rebalance, poison, two_at_once, failpoint)}

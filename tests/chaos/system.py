@@ -18,7 +18,8 @@ def port(name):
 
 
 class System:
-    def __init__(self):
+    def __init__(self, sabotage=None):
+        self.sabotage = f"sabotage.{sabotage}=error:1+" if sabotage else None  # of every host, always
         self.work = pathlib.Path(os.environ["WEIR_LOCAL"]) / "tests" / "chaos"
         self.work.mkdir(parents=True, exist_ok=True)
         base = port("ANALYTICS_ADMIN") + 20
@@ -40,9 +41,10 @@ class System:
             text = re.sub(r"\$\{WALLET:-[^}]*\}", f"127.0.0.1:{self.proxies['wallet'].port}", text)
             path.write_text(text)
 
-    def sh(self, command, *args, check=True):
+    def sh(self, command, *args, check=True, failpoints=None):
+        points = [p for p in (failpoints, self.sabotage) if p]
         r = subprocess.run(["bash", "-c", f". manifests/local/lib.sh; {command}", *args], cwd=TOP, text=True, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "WEIR_FAILPOINTS": ",".join(points)})
         if check and r.returncode:
             raise Failed(f"{command}: {r.stdout.strip()[-600:]}")
         return r.stdout
@@ -54,13 +56,20 @@ class System:
         for name in HOSTS:
             self.sh("weir_wait $0 30", name)
 
-    def start(self, name, wait=True):
-        self.sh("weir_start $0 $1", name, f"{self.work}/conf/{name.rstrip('2')}.conf")
-        if wait:
+    def start(self, name, wait=True, failpoints=None):
+        """With failpoints it may be dead again at once."""
+        self.sh("weir_start $0 $1", name, f"{self.work}/conf/{name.rstrip('2')}.conf", failpoints=failpoints)
+        if wait and not failpoints:
             self.sh("weir_wait $0 30", name)
 
     def stop(self, name, how="TERM"):
         self.sh("weir_stop $0 $1", name, how)
+
+    def alive(self, name):
+        return self.sh("alive $0 && echo yes || true", name).strip() == "yes"
+
+    def fired(self, name, point):
+        return f"failpoint {point} fires" in self.sh("log_since_start $0", name)
 
     def end(self):
         for name in HOSTS[::-1] + SECONDS:
