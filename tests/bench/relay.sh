@@ -48,14 +48,14 @@ relay_round() {
   relay_hosts_stop
 }
 
-median() { sort -g | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
+median() { sort -g | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 # of ARRANGEMENT COLUMN: the median of the rounds. against ARRANGEMENT COLUMN: of the ratios to `unconfirmed`, round by round.
 of() { awk -v a="$1" -v c="$2" '$1 == a {print $c}' "$OUT/relay.tsv" | median; }
 against() {
   awk -v a="$1" -v c="$2" '$1 == a {x[++n] = $c} $1 == "unconfirmed" {y[++m] = $c} END {for (i = 1; i <= n; i++) printf "%.3f\n", x[i] / y[i]}' "$OUT/relay.tsv" | median
 }
 relay_row() { # ARRANGEMENT TARGET
-  row "events: $1, 64 connections" "$(of "$1" 2)" bets/s "$2" "$(of unconfirmed 2)" "no relay, no confirmations" \
+  row "events: $1, 64 connections" "$(printf %.0f "$(of "$1" 2)")" bets/s "$2" "$(printf %.0f "$(of unconfirmed 2)")" "no relay, no confirmations" \
     "in pairs: bets/s $(against "$1" 2), CPU $(against "$1" 5); all CPU $(of "$1" 5) ms per 1,000, HTTP p50 $(of "$1" 3) p99 $(of "$1" 4) ms, in the topic after p50 $(of "$1" 6) p99 $(of "$1" 7) ms, $(of "$1" 8) errors"
 }
 
