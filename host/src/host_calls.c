@@ -45,7 +45,7 @@ static void settle_named(struct stage *s, struct weir_event *ev, const struct we
     ev->ticket = NULL;
     stage_count_settled(s, r->status, name);
     if (s->series && s->durable && r->status == WEIR_OK && ev->ts_ns) stage_count_age(s, ev->ts_ns);
-    if (ticket_settle(t, r, name)) lane_enqueue(s->lane, &t->item);
+    if (ticket_settle(t, s, r, name)) lane_enqueue(s->lane, &t->item);
 }
 
 static void call_settle(struct weir_ctx *ctx, struct weir_event *ev, const struct weir_result *r)
@@ -353,4 +353,5 @@ const struct weir_host host_calls = {
     .metric = call_metric,
     .log = call_log,
     .forward_to = call_forward_to,
+    .settled_by = ticket_settled_by,
 };

@@ -101,7 +101,9 @@ static void ticket_resolved(struct weir_ticket *t)
     lane->used_bytes -= t->charged_bytes;
     lane->out_events[t->worst.status] += t->charged_events;
     s->tickets--;
+    lane->hears = t;
     if (s->plugin->done) s->plugin->done(&s->ctx, t->cookie, &t->worst);
+    lane->hears = NULL;
     if (t->worst.status == WEIR_FATAL)
         stage_set_state(s, WEIR_FAILED, t->worst.why ? t->worst.why : "an event was settled as fatal");
     ticket_destroy(t);

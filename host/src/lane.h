@@ -73,11 +73,13 @@ struct weir_ticket {
     uint32_t charged_events; /* of the lane's window */
     uint64_t charged_bytes;
     struct weir_result worst;
-    void *copy; /* one block with what worst points to */
+    struct stage *by; /* who gave it; NULL while nobody has settled anything */
+    void *copy;       /* one block with what worst points to */
 };
 struct weir_ticket *ticket_create(struct stage *owner, void *cookie, uint32_t refs);
 /* Merges one event's result; true when it was the last one. */
-bool ticket_settle(struct weir_ticket *, const struct weir_result *, const char *outcome_name);
+bool ticket_settle(struct weir_ticket *, struct stage *by, const struct weir_result *, const char *outcome_name);
+const char *ticket_settled_by(struct weir_ctx *, const char **plugin); /* the host call */
 void ticket_destroy(struct weir_ticket *);
 
 /* ---- timers.c: a binary heap by due time */
@@ -160,6 +162,7 @@ struct lane {
     uint32_t in_events, out_events[WEIR_FATAL + 1]; /* in this turn; told with the window, so that they add up */
     _Atomic uint64_t *heartbeat;                    /* NULL in the test kit */
     uint64_t called_ns;                             /* when the present callback began */
+    struct weir_ticket *hears;                      /* whose result the present done() gets; NULL outside of done() */
 };
 
 /* lane_life.c, the rest lane.c: 0, or -1 with err filled (and *at = the stage at fault) */

@@ -66,16 +66,24 @@ static void copy_result(struct weir_ticket *t, const struct weir_result *r, cons
     }
 }
 
-bool ticket_settle(struct weir_ticket *t, const struct weir_result *r, const char *outcome_name)
+bool ticket_settle(struct weir_ticket *t, struct stage *by, const struct weir_result *r, const char *outcome_name)
 {
     t->some_ok |= r->status == WEIR_OK;
     /* Equal statuses: the first that says something stays. */
-    if (r->status > t->worst.status || (r->status == t->worst.status && !t->copy &&
-                                        (r->schema || r->reply.n || r->why || *outcome_name || r->n_headers)))
-        copy_result(t, r, outcome_name);
+    bool stays = r->status > t->worst.status || (r->status == t->worst.status && !t->copy &&
+                                                 (r->schema || r->reply.n || r->why || *outcome_name || r->n_headers));
+    if (stays) copy_result(t, r, outcome_name);
+    if (stays || !t->by) t->by = by;
     if (--t->refs) return false;
     if (t->some_ok && t->worst.status == WEIR_RETRY) t->worst.status = WEIR_UNKNOWN; /* RETRY: had no effect */
     return true;
+}
+
+const char *ticket_settled_by(struct weir_ctx *ctx, const char **plugin)
+{
+    const struct weir_ticket *t = stage_of(ctx)->lane->hears;
+    if (plugin) *plugin = t && t->by ? t->by->plugin->name : "";
+    return t && t->by ? t->by->ctx.stage : "";
 }
 
 void ticket_destroy(struct weir_ticket *t)

@@ -229,6 +229,12 @@ static void call_log(struct weir_ctx *ctx, enum weir_level level, const char *fm
     va_end(args);
 }
 
+static const char *call_settled_by(struct weir_ctx *ctx, const char **plugin)
+{
+    if (plugin) *plugin = "";
+    return !here(ctx, "settled_by") ? "" : host_calls.settled_by(ctx, plugin);
+}
+
 const struct weir_host kit_calls = {
     .abi = WEIR_ABI,
     .size = sizeof(struct weir_host),
@@ -258,4 +264,5 @@ const struct weir_host kit_calls = {
     .metric = call_metric,
     .log = call_log,
     .forward_to = kit_forward_to,
+    .settled_by = call_settled_by,
 };

@@ -17,6 +17,10 @@ static const char help[] =
     "  --topic NAME                                                                              (default: "
     "bets.placed)\n"
     "  --kafka-user NAME, --kafka-password-file FILE, --kafka-protocol sasl_plaintext|sasl_ssl|plaintext|ssl\n"
+    "  --dead-letters NAME        topic with what could not be stored; '' when there is none         (default: "
+    "bets.dead)\n"
+    "  --record-group NAME, --analysis-group NAME     who writes them                   (default: recorder, "
+    "analytics)\n"
     "  --clickhouse URL           http://host:8123                                                        (required)\n"
     "  --ch-table NAME            the reader's view                                                (default: "
     "weir.bets)\n"
@@ -39,6 +43,9 @@ static int parse(int argc, char **argv, struct options *o)
                  {"--kafka-user", &o->kafka_user},
                  {"--kafka-password-file", &o->kafka_password_file},
                  {"--kafka-protocol", &o->kafka_protocol},
+                 {"--dead-letters", &o->dead_topic},
+                 {"--record-group", &o->record_group},
+                 {"--analysis-group", &o->analysis_group},
                  {"--clickhouse", &o->clickhouse},
                  {"--ch-table", &o->ch_table},
                  {"--ch-user", &o->ch_user},
@@ -69,14 +76,19 @@ static int parse(int argc, char **argv, struct options *o)
 static int look(struct audit *a, const struct options *o)
 {
     audit_init(a, o);
-    if (ledger_read(a) || topic_read(a) || recorded_read(a) || analysed_read(a)) return 2;
+    if (ledger_read(a) || dead_read(a) || topic_read(a) || recorded_read(a) || analysed_read(a)) return 2;
     audit_count_missing(a);
     return audit_differences(a) ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.table = "record.bets", .topic = "bets.placed", .ch_table = "weir.bets"};
+    struct options o = {.table = "record.bets",
+                        .topic = "bets.placed",
+                        .dead_topic = "bets.dead",
+                        .record_group = "recorder",
+                        .analysis_group = "analytics",
+                        .ch_table = "weir.bets"};
     struct audit a;
     if (parse(argc, argv, &o)) return 2;
     if (o.help) return fputs(help, stdout) < 0 ? 2 : 0;

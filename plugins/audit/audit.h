@@ -17,6 +17,15 @@ struct event { /* one accepted bet of the ledger */
     uint8_t *bytes;
     uint32_t n;
     uint32_t in_topic, in_record, in_analysis;
+    unsigned dead; /* bits of enum refuser: it has a dead letter there that was not put back */
+};
+enum refuser { RECORD = 1, ANALYSIS = 2 };
+struct dead_letter { /* by where its record stands in the topic; several of one record are one */
+    int32_t partition;
+    int64_t offset;
+    unsigned by;         /* one bit of enum refuser */
+    bool put_back;       /* its record is in the topic once more: that one counts */
+    struct event *event; /* the accepted bet that it is, bytes and all; NULL: none */
 };
 
 /* The columns of one stored bet as text, in this order, whatever the store: what the audit compares. */
@@ -48,6 +57,7 @@ enum kind {
 
 struct options {
     const char *ledger, *record, *table, *kafka, *topic, *kafka_user, *kafka_password_file, *kafka_protocol;
+    const char *dead_topic, *record_group, *analysis_group; /* dead_topic "": there are no dead letters */
     const char *clickhouse, *ch_table, *ch_user, *ch_password_file, *json;
     int wait_s;
     bool help;
@@ -58,6 +68,9 @@ struct audit {
     struct event *events; /* sorted by identity */
     size_t n, cap;
     uint64_t accepted, refused, accounts, topic_records, topic_repeats, record_rows, analysis_rows;
+    struct dead_letter *letters; /* sorted */
+    size_t n_letters, cap_letters;
+    uint64_t dead_record, dead_analysis, dead_records; /* bets without a row; records of the topic that are no bet */
     struct finding found[N_KINDS];
     char error[512]; /* why the audit could not run */
 };
@@ -74,10 +87,17 @@ void audit_count_missing(struct audit *);
 int audit_cannot(struct audit *, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* -1 */
 bool audit_read_file(const char *path, char *out, size_t size); /* first line of a secret's file */
 
-int ledger_read(struct audit *);   /* ledger.c: events, gaps, money */
-int topic_read(struct audit *);    /* topic.c */
-int recorded_read(struct audit *); /* recorded.c: PostgreSQL */
-int analysed_read(struct audit *); /* analysed.c: ClickHouse */
+int ledger_read(struct audit *); /* ledger.c: events, gaps, money */
+int topic_read(struct audit *);  /* topic.c */
+struct rd_kafka_message_s;
+struct rd_kafka_headers_s;
+bool audit_header(const struct rd_kafka_headers_s *, const char *name, int64_t *out); /* a number */
+/* Every record that is in that topic now. */
+int topic_each(struct audit *, const char *topic, int (*fn)(struct audit *, const struct rd_kafka_message_s *));
+int dead_read(struct audit *); /* dead.c, after the ledger and before the topic */
+unsigned dead_by(const struct audit *, int32_t partition, int64_t offset); /* who has a letter of that record */
+int recorded_read(struct audit *);                                         /* recorded.c: PostgreSQL */
+int analysed_read(struct audit *);                                         /* analysed.c: ClickHouse */
 
 /* report.c */
 uint64_t audit_lost(const struct audit *);

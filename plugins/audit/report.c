@@ -32,6 +32,11 @@ void report_text(const struct audit *a, FILE *out)
             a->refused, a->accounts);
     fprintf(out, "topic       %" PRIu64 " records, %" PRIu64 " of them repeats\n", a->topic_records, a->topic_repeats);
     fprintf(out, "PostgreSQL  %" PRIu64 " rows\nClickHouse  %" PRIu64 " rows\n", a->record_rows, a->analysis_rows);
+    if (a->n_letters)
+        fprintf(out,
+                "dead        %" PRIu64 " bets instead of a row in PostgreSQL, %" PRIu64 " in ClickHouse; %" PRIu64
+                " records that are no bets\n",
+                a->dead_record, a->dead_analysis, a->dead_records);
     for (int k = 0; k < N_KINDS; k++) {
         const struct finding *f = &a->found[k];
         if (!f->n) continue;
@@ -68,10 +73,12 @@ int report_json(const struct audit *a, const char *path)
     fprintf(f,
             "{\"exact\":%s,\"accepted\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"accounts\":%" PRIu64
             ",\"topic_records\":%" PRIu64 ",\"topic_repeats\":%" PRIu64 ",\"record_rows\":%" PRIu64
-            ",\"analysis_rows\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"money\":%" PRIu64
+            ",\"analysis_rows\":%" PRIu64 ",\"dead_record\":%" PRIu64 ",\"dead_analysis\":%" PRIu64
+            ",\"dead_records\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"money\":%" PRIu64
             ",\"findings\":{",
             audit_differences(a) ? "false" : "true", a->accepted, a->refused, a->accounts, a->topic_records,
-            a->topic_repeats, a->record_rows, a->analysis_rows, audit_lost(a), audit_doubled(a), a->found[MONEY].n);
+            a->topic_repeats, a->record_rows, a->analysis_rows, a->dead_record, a->dead_analysis, a->dead_records,
+            audit_lost(a), audit_doubled(a), a->found[MONEY].n);
     for (int k = 0; k < N_KINDS; k++) {
         const struct finding *kind = &a->found[k];
         fprintf(f, "%s\"%s\":{\"count\":%" PRIu64 ",\"first\":[", k ? "," : "", kind->name, kind->n);

@@ -11,11 +11,12 @@ const char *const column_names[N_COLUMNS] = {"bet_id",    "account_id", "stake_m
 
 static const struct finding kinds[N_KINDS] = {
     [LOST_TOPIC] = {.name = "lost_topic", .text = "accepted, but not in the topic"},
-    [LOST_RECORD] = {.name = "lost_record", .text = "accepted, but not in PostgreSQL"},
-    [LOST_ANALYSIS] = {.name = "lost_analysis", .text = "accepted, but not in ClickHouse"},
+    [LOST_RECORD] = {.name = "lost_record", .text = "accepted, but neither in PostgreSQL nor a dead letter"},
+    [LOST_ANALYSIS] = {.name = "lost_analysis", .text = "accepted, but neither in ClickHouse nor a dead letter"},
     [DOUBLED_RECORD] = {.name = "doubled_record", .text = "more than once in PostgreSQL"},
     [DOUBLED_ANALYSIS] = {.name = "doubled_analysis", .text = "more than once in ClickHouse"},
-    [STRAY_TOPIC] = {.name = "stray_topic", .text = "in the topic, but no accepted bet of the ledger"},
+    [STRAY_TOPIC] = {.name = "stray_topic",
+                     .text = "in the topic, but no accepted bet of the ledger, and not a dead letter of both readers"},
     [STRAY_RECORD] = {.name = "stray_record", .text = "in PostgreSQL, but no accepted bet of the ledger"},
     [STRAY_ANALYSIS] = {.name = "stray_analysis", .text = "in ClickHouse, but no accepted bet of the ledger"},
     [DIFFERS_TOPIC] = {.name = "differs_topic", .text = "other bytes in the topic than in the ledger"},
@@ -39,6 +40,7 @@ void audit_free(struct audit *a)
     for (int k = 0; k < N_KINDS; k++)
         for (int i = 0; i < FINDINGS_SHOWN; i++) free(a->found[k].first[i]);
     free(a->events);
+    free(a->letters);
 }
 
 int audit_cannot(struct audit *a, const char *fmt, ...)
@@ -127,9 +129,12 @@ void audit_count_missing(struct audit *a)
 {
     for (size_t i = 0; i < a->n; i++) {
         const struct event *e = &a->events[i];
+        bool no_record = !e->in_record, no_analysis = !e->in_analysis;
+        a->dead_record += no_record && e->dead & RECORD;
+        a->dead_analysis += no_analysis && e->dead & ANALYSIS;
         if (!e->in_topic && e->n) missing(a, LOST_TOPIC, e); /* trimmed: the topic has a retention, too */
-        if (!e->in_record) missing(a, LOST_RECORD, e);
-        if (!e->in_analysis) missing(a, LOST_ANALYSIS, e);
+        if (no_record && !(e->dead & RECORD)) missing(a, LOST_RECORD, e);
+        if (no_analysis && !(e->dead & ANALYSIS)) missing(a, LOST_ANALYSIS, e);
         if (e->in_record > 1) missing(a, DOUBLED_RECORD, e);
         if (e->in_analysis > 1) missing(a, DOUBLED_ANALYSIS, e);
     }

@@ -71,7 +71,7 @@ static void describe(const struct http_call *call, char *why, size_t size)
         return;
     }
     size_t n = 0;
-    while (n < call->reply.n && call->reply.p[n] != '\n' && n < 180) n++;
+    while (n < call->reply.n && call->reply.p[n] != '\n' && n < 270) n++;
     snprintf(why, size, "HTTP %ld%s%.*s", call->status, n ? ": " : ", empty body", (int)n, (const char *)call->reply.p);
     for (char *c = why; *c; c++)
         if ((unsigned char)*c < ' ') *c = ' ';

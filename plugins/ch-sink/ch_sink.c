@@ -12,6 +12,7 @@ static const struct weir_opt tls_options[] = {
     WEIR_OPT_END,
 };
 
+static const char *const conflicts[] = {"replace", "reject", NULL};
 static const struct weir_opt key_options[] = {
     WEIR_OPT(struct ch_key, name, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "column"),
     WEIR_OPT_END,
@@ -32,6 +33,9 @@ static const struct weir_opt options[] = {
                  "columns that tell events apart: [ \"epoch\", \"shard\", \"seq\" ]; the table must replace by them"),
     WEIR_OPT(struct cfg, unmapped, WEIR_ENUM, .choices = unmapped, .def = "ignore",
              .doc = "what to do about a field of the event that has no column"),
+    WEIR_OPT(struct cfg, conflicts, WEIR_ENUM, .choices = conflicts, .def = "replace",
+             .doc = "what to do about a row whose key is there with other values: \"replace\" leaves it to the table, "
+                    "which keeps the last one; \"reject\" asks the server before each INSERT"),
     WEIR_OPT(struct cfg, settings, WEIR_MAP,
              .doc = "the server's settings for each INSERT: [ \"optimize_on_insert=0\" ]"),
     WEIR_OPT(struct cfg, max_rows, WEIR_INT, .def = "65536", .min = 1, .max = 1000000,
@@ -64,6 +68,14 @@ static const struct weir_metric metrics[] = {
     [METRIC_RETRIES] = {"retries_total", WEIR_COUNTER, "blocks that had to be sent again", NULL, NULL},
     {NULL, WEIR_COUNTER, NULL, NULL, NULL},
 };
+
+static const struct weir_outcome outcomes[] = {
+    WEIR_OUTCOME_NONE,
+    [MALFORMED] = {"malformed", "no such message, a field that must be there is absent, or a value is out of range"},
+    [WRONG_MESSAGE] = {"wrong-message", "the event is another message than `event` says"},
+    [REFUSED] = {"refused", "the server does not take the row: its types or constraints"},
+    [CONFLICT] = {"conflict", "a row with the same key and other values is there (`conflicts`)"},
+    WEIR_OUTCOME_END};
 
 static int init(struct weir_err *err)
 {
@@ -184,5 +196,5 @@ static void drain(struct weir_ctx *ctx)
 WEIR_PLUGIN(.name = "ch-sink", .version = "1.0.0",
             .doc = "Stores events as rows of a ClickHouse table, at least once each and once by key.",
             .roles = WEIR_SINK, .cfg_size = sizeof(struct cfg), .self_size = sizeof(struct sink), .opts = options,
-            .metrics = metrics, .init = init, .fini = fini, .check = check, .promise = promise, .open = open_sink,
-            .push = push, .drain = drain, .close = close_sink);
+            .metrics = metrics, .outcomes = outcomes, .init = init, .fini = fini, .check = check, .promise = promise,
+            .open = open_sink, .push = push, .drain = drain, .close = close_sink);

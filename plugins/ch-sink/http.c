@@ -126,7 +126,7 @@ static bool set_up(struct http *h, struct http_call *call, const char *url, cons
     CURLcode bad = curl_easy_setopt(e, CURLOPT_URL, url);
     bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDS, body);
     bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n);
-    bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
+    bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->form ? h->form_headers : h->headers);
     bad |= curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     bad |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
     bad |= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
@@ -170,15 +170,24 @@ bool http_post(struct http *h, struct http_call *call, const char *url, const vo
     return true;
 }
 
-static bool add_header(struct http *h, const char *name, const char *value)
+static bool add_header(struct curl_slist **list, const char *name, const char *value)
 {
     char *line = NULL;
     if (asprintf(&line, "%s%s", name, value) < 0) return false;
-    struct curl_slist *more = curl_slist_append(h->headers, line);
+    struct curl_slist *more = curl_slist_append(*list, line);
     explicit_bzero(line, strlen(line));
     free(line);
-    if (more) h->headers = more;
+    if (more) *list = more;
     return more != NULL;
+}
+
+static bool add_headers(struct curl_slist **list, const struct http_setup *s, const char *type, const char *boundary)
+{
+    char full[128];
+    snprintf(full, sizeof(full), "%s%s", type, boundary);
+    return add_header(list, "Expect:", "") && add_header(list, "Content-Type: ", full) &&
+           (!s->user || add_header(list, "X-ClickHouse-User: ", s->user)) &&
+           (!s->password || add_header(list, "X-ClickHouse-Key: ", s->password));
 }
 
 int http_open(struct http *h, struct weir_ctx *ctx, const struct http_setup *setup, struct weir_err *err)
@@ -187,9 +196,8 @@ int http_open(struct http *h, struct weir_ctx *ctx, const struct http_setup *set
     h->setup = *setup;
     h->timer.fn = on_timer;
     h->multi = curl_multi_init();
-    bool ok = h->multi && add_header(h, "Expect:", "") && add_header(h, "Content-Type: ", "application/octet-stream");
-    if (ok && setup->user) ok = add_header(h, "X-ClickHouse-User: ", setup->user);
-    if (ok && setup->password) ok = add_header(h, "X-ClickHouse-Key: ", setup->password);
+    bool ok = h->multi && add_headers(&h->headers, setup, "application/octet-stream", "") &&
+              add_headers(&h->form_headers, setup, "multipart/form-data; boundary=", setup->boundary);
     if (!ok) {
         snprintf(err->msg, sizeof(err->msg), "no memory");
         http_close(h);
@@ -209,6 +217,7 @@ void http_close(struct http *h)
     if (h->multi) curl_multi_cleanup(h->multi); /* removes the watches of idle connections */
     h->multi = NULL;
     curl_slist_free_all(h->headers);
-    h->headers = NULL;
+    curl_slist_free_all(h->form_headers);
+    h->headers = h->form_headers = NULL;
     h->ctx->host->timer_stop(h->ctx, &h->timer);
 }

@@ -10,13 +10,14 @@
 struct http_setup {              /* borrowed; lives until http_close */
     const char *user, *password; /* NULL: not sent */
     const char *ca, *cert, *key; /* files, NULL: the system's CAs, no client certificate */
+    const char *boundary;        /* of bodies that are forms */
     uint64_t connect_timeout_ns, timeout_ns;
 };
 
 struct http {
     struct weir_ctx *ctx;
     CURLM *multi;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *form_headers;
     struct http_setup setup;
     struct weir_timer timer;
     struct http_call *calls; /* in flight */
@@ -24,6 +25,7 @@ struct http {
 
 struct http_call {
     void (*done)(struct http_call *); /* never from inside http_post */
+    bool form;                        /* the body is multipart/form-data, with the setup's boundary */
     /* the answer */
     CURLcode code; /* not CURLE_OK: there is none */
     long status;   /* HTTP */

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 static void on_answer(struct http_call *call);
+static void on_checked(struct http_call *call);
 
 /* Bodies are megabytes: one is kept for the next block, so that its pages need not be made anew. */
 static void take_spare(struct sink *s, struct weir_buf *body)
@@ -31,6 +32,7 @@ void block_free(struct block *b)
 {
     keep_spare(b->sink, &b->body);
     weir_buf_free(&b->body);
+    weir_buf_free(&b->form);
     weir_buf_free(&b->call.reply);
     free(b->entries);
     free(b->url);
@@ -51,7 +53,7 @@ static void put_first(struct block *b)
 
 /* ---- making */
 
-static void quote(struct weir_buf *to, bool *ok, const char *name, size_t n)
+void ch_quote(struct weir_buf *to, bool *ok, const char *name, size_t n)
 {
     *ok = *ok && weir_buf_put(to, "`", 1);
     for (size_t i = 0; *ok && i < n; i++) {
@@ -65,13 +67,13 @@ static void quote(struct weir_buf *to, bool *ok, const char *name, size_t n)
 static bool statement(const struct sink *s, struct weir_buf *sql)
 {
     bool ok = weir_buf_put(sql, "INSERT INTO ", 12);
-    quote(sql, &ok, (const char *)s->cfg->database.p, s->cfg->database.n);
+    ch_quote(sql, &ok, (const char *)s->cfg->database.p, s->cfg->database.n);
     ok = ok && weir_buf_put(sql, ".", 1);
-    quote(sql, &ok, (const char *)s->cfg->table.p, s->cfg->table.n);
+    ch_quote(sql, &ok, (const char *)s->cfg->table.p, s->cfg->table.n);
     for (uint32_t i = 0; i < s->layout->plan->n; i++) {
         const char *name = s->layout->plan->v[i].name;
         ok = ok && weir_buf_put(sql, i ? ", " : " (", 2);
-        quote(sql, &ok, name, strlen(name));
+        ch_quote(sql, &ok, name, strlen(name));
     }
     return ok && weir_buf_put(sql, ") FORMAT Native", 15);
 }
@@ -116,6 +118,13 @@ static bool make_url(struct sink *s, struct block *b)
     return ok;
 }
 
+static void reject_malformed(struct sink *s, struct weir_entry e, const char *err)
+{
+    char why[WEIR_COLUMNS_ERR + 128];
+    snprintf(why, sizeof why, "as %s: %s", s->cfg->event->full_name, err);
+    rows_reject(s, e, MALFORMED, why);
+}
+
 /* Decodes the entries; those that cannot be decoded are rejected and leave the block. */
 static bool gather(struct sink *s, struct block *b)
 {
@@ -132,7 +141,7 @@ static bool gather(struct sink *s, struct block *b)
         if (r == WEIR_READ_OK)
             b->entries[good++] = b->entries[i];
         else
-            rows_settle(s, b->entries[i], WEIR_REJECT, err);
+            reject_malformed(s, b->entries[i], err);
     }
     b->n = good;
     return true;
@@ -157,12 +166,16 @@ static bool make(struct sink *s, struct block *b)
 static void send_block(struct sink *s, struct block *b)
 {
     if (b->body.n == 0 && !make(s, b)) return;
-    b->call.done = on_answer;
-    if (!http_post(&s->http, &b->call, b->url, b->body.p, b->body.n)) {
+    bool asks = s->conflict_url && !b->checked;
+    b->call.done = asks ? on_checked : on_answer;
+    b->call.form = asks;
+    bool ok = asks ? conflict_form(s, b) && http_post(&s->http, &b->call, s->conflict_url, b->form.p, b->form.n)
+                   : http_post(&s->http, &b->call, b->url, b->body.p, b->body.n);
+    if (!ok) {
         settle_block(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "no memory");
         return;
     }
-    b->sent = true;
+    b->sent = b->sent || !asks;
     b->part->flight = b;
     s->inflight++;
 }
@@ -190,6 +203,7 @@ static void later(struct sink *s, struct block *b, bool again, const char *why)
     s->ctx->host->metric(s->ctx, METRIC_RETRIES, NULL, 1);
     snprintf(s->trouble, sizeof(s->trouble), "%s", why);
     if (again) b->body.n = 0;
+    if (again) b->checked = false;
     b->part->not_before = s->ctx->host->now(s->ctx) + state_backoff(s, b->tries++);
     put_first(b);
 }
@@ -217,6 +231,7 @@ static void bisect(struct sink *s, struct block *b, const char *why)
 {
     count(s, b, "data-error");
     b->body.n = 0;
+    b->checked = false;
     if (b->n > 1) {
         struct block *half = split(b);
         if (half)
@@ -228,7 +243,28 @@ static void bisect(struct sink *s, struct block *b, const char *why)
         b->suspect = true;
         put_first(b);
     } else {
-        settle_block(b, WEIR_REJECT, why);
+        rows_reject(s, b->entries[0], REFUSED, why);
+        b->n = 0;
+        block_free(b);
+    }
+}
+
+/* The server has not done what it was asked. */
+static void failed(struct sink *s, struct block *b)
+{
+    char why[300];
+    switch (answer_of(&b->call, why, sizeof(why))) {
+    case ANSWER_DATA: bisect(s, b, why); break;
+    case ANSWER_OK: /* an answer to the question about conflicts that is none */
+    case ANSWER_LATER: later(s, b, !b->sent, why); break;
+    case ANSWER_TABLE:
+        later(s, b, true, why);
+        state_probe(s, why);
+        break;
+    case ANSWER_AWAY:
+        later(s, b, !b->sent, why);
+        state_probe(s, why);
+        break;
     }
 }
 
@@ -236,21 +272,33 @@ static void on_answer(struct http_call *call)
 {
     struct block *b = weir_container(call, struct block, call);
     struct sink *s = b->sink;
-    char why[200];
+    char why[300];
     b->part->flight = NULL;
     s->inflight--;
-    switch (answer_of(call, why, sizeof(why))) {
-    case ANSWER_OK: stored(s, b); break;
-    case ANSWER_DATA: bisect(s, b, why); break;
-    case ANSWER_LATER: later(s, b, false, why); break;
-    case ANSWER_TABLE:
-        later(s, b, true, why);
-        state_probe(s, why);
-        break;
-    case ANSWER_AWAY:
-        later(s, b, false, why);
-        state_probe(s, why);
-        break;
+    if (answer_of(call, why, sizeof(why)) == ANSWER_OK)
+        stored(s, b);
+    else
+        failed(s, b);
+    insert_pump(s);
+}
+
+/* Asked again until none conflicts: an answer has room for so many. */
+static void on_checked(struct http_call *call)
+{
+    struct block *b = weir_container(call, struct block, call);
+    struct sink *s = b->sink;
+    b->part->flight = NULL;
+    s->inflight--;
+    weir_buf_free(&b->form);
+    int n = conflict_answer(s, b);
+    if (n < 0) {
+        failed(s, b);
+    } else if (b->n == 0) {
+        block_free(b);
+    } else {
+        b->checked = n == 0;
+        if (n > 0) b->body.n = 0;
+        put_first(b);
     }
     insert_pump(s);
 }

@@ -8,6 +8,12 @@ void rows_settle(struct sink *s, struct weir_entry e, enum weir_status status, c
     s->waiting--;
 }
 
+void rows_reject(struct sink *s, struct weir_entry e, uint32_t outcome, const char *why)
+{
+    weir_entry_reject(s->ctx, e, outcome, why);
+    s->waiting--;
+}
+
 static struct part *new_part(struct sink *s, uint32_t id)
 {
     struct part **parts = realloc(s->parts, (s->n_parts + 1) * sizeof(*parts));
@@ -48,7 +54,7 @@ static void add(struct sink *s, struct weir_entry e, uint64_t now)
         char why[200];
         snprintf(why, sizeof(why), "the event is a %s, the table takes %s", is ? is->full_name : "(unknown)",
                  want->full_name);
-        rows_settle(s, e, WEIR_REJECT, why);
+        rows_reject(s, e, WRONG_MESSAGE, why);
     } else if (!(p = part_of(s, e.ev->partition)) || !enqueue(p, e, now)) {
         rows_settle(s, e, WEIR_RETRY, "no memory");
     }

@@ -15,7 +15,8 @@ struct cfg {
     struct weir_slice url, database, table, username, password;
     const struct weir_schema *event;
     struct weir_list columns, key, settings;
-    int unmapped; /* 0 ignore, 1 refuse */
+    int unmapped;  /* 0 ignore, 1 refuse */
+    int conflicts; /* 0 replace, 1 reject */
     int64_t max_rows, inflight;
     uint64_t max_bytes, linger, timeout, connect_timeout;
     bool fsync;
@@ -24,6 +25,8 @@ struct cfg {
 
 enum { CH_SETTING_MAX = 64 }; /* bytes of a setting's name, with the NUL */
 enum { METRIC_INSERTS, METRIC_ROWS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
+
+enum { MALFORMED = 1, WRONG_MESSAGE, REFUSED, CONFLICT }; /* outcomes */
 
 struct part { /* one partition of the source: at most one block of it is on its way */
     uint32_t id;
@@ -39,6 +42,8 @@ struct block {
     struct block *next;
     struct weir_entry *entries;
     uint32_t n;
+    struct weir_buf form; /* the question about conflicts, while it is asked */
+    bool checked;         /* no row of it conflicts with what is there */
     struct weir_buf body; /* empty: to be made (anew) from the entries. Else sent again byte for byte */
     char *url;
     uint32_t tries;
@@ -52,10 +57,12 @@ struct sink {
     struct http http;
     char *name; /* "db.table" */
     char *base; /* "http://host:8123/?" */
+    char boundary[40];
     /* the server */
     bool ready, was_ready, probing;
     uint32_t tries;
     char *probe_url;
+    char *conflict_url; /* NULL: there is nothing to ask */
     struct http_call probe;
     struct weir_timer probe_timer;
     struct ch_table table;
@@ -77,6 +84,7 @@ struct sink {
 /* rows.c */
 void rows_push(struct sink *, struct weir_batch *);
 void rows_settle(struct sink *, struct weir_entry, enum weir_status, const char *why);
+void rows_reject(struct sink *, struct weir_entry, uint32_t outcome, const char *why);
 struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all of it stays */
 void rows_close(struct sink *);
 
@@ -86,6 +94,15 @@ bool ch_setting_name(const struct weir_pair *, char name[CH_SETTING_MAX]); /* fa
 void insert_pump(struct sink *);
 void insert_close(struct sink *);
 void block_free(struct block *);
+
+/* conflicts.c: rows whose key is in the table with other values, or earlier in the block */
+bool conflict_boundary(struct sink *);
+/* The question as a URL, made anew with each layout. False: err says why. */
+bool conflict_learn(struct sink *, char err[WEIR_COLUMNS_ERR]);
+bool conflict_form(const struct sink *, struct block *); /* into b->form; false: no memory */
+/* Rejects the rows that the answer numbers; how many, or -1: it is no such answer. */
+int conflict_answer(struct sink *, struct block *);
+void ch_quote(struct weir_buf *to, bool *ok, const char *name, size_t n); /* insert.c: an identifier */
 
 /* state.c */
 int state_open(struct sink *, struct weir_err *);

@@ -71,7 +71,9 @@ static bool learn(struct sink *s, const struct weir_buf *answer)
     ch_table_free(&s->table);
     s->layout = layout;
     s->table = table;
-    return true;
+    if (conflict_learn(s, err)) return true;
+    snprintf(s->why, sizeof(s->why), "%.200s: %s", s->name, err);
+    return false;
 }
 
 static void try_later(struct sink *s)
@@ -133,7 +135,8 @@ static const char *given(struct weir_slice s)
 int state_open(struct sink *s, struct weir_err *err)
 {
     const struct cfg *cfg = s->cfg;
-    const struct http_setup setup = {.user = given(cfg->username),
+    const struct http_setup setup = {.boundary = s->boundary,
+                                     .user = given(cfg->username),
                                      .password = given(cfg->password),
                                      .ca = given(cfg->tls.ca),
                                      .cert = given(cfg->tls.cert),
@@ -144,7 +147,7 @@ int state_open(struct sink *s, struct weir_err *err)
     bool slash = url && strchr(url + strcspn(url, ":") + 3, '/');
     bool ok = url && asprintf(&s->base, "%s%s?", url, slash ? "" : "/") >= 0;
     free(url);
-    ok = ok && (s->probe_url = strdup(s->base));
+    ok = ok && conflict_boundary(s) && (s->probe_url = strdup(s->base));
     ok = ok && url_add(&s->probe_url, "param_db", (const char *)cfg->database.p, cfg->database.n);
     ok = ok && url_add(&s->probe_url, "param_table", (const char *)cfg->table.p, cfg->table.n);
     ok = ok && asprintf(&s->name, "%s.%s", (const char *)cfg->database.p, (const char *)cfg->table.p) >= 0;
@@ -170,4 +173,5 @@ void state_close(struct sink *s)
     free(s->base);
     free(s->name);
     free(s->probe_url);
+    free(s->conflict_url);
 }

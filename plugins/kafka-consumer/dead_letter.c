@@ -9,17 +9,18 @@
 #include <string.h>
 
 #define MINUTE_NS 60000000000ull
-enum { ADDED = 8 };
+enum { ADDED = 11 };
 
 struct letter {
     struct slot *slot;
     struct letter *next; /* in dead.waiting */
-    char class[64], why[300];
+    char stage[64], plugin[64], class[64], why[300];
 };
 
 static const struct kafka_property properties[] = {
     {"enable.idempotence", "true", NULL},
     {"acks", "all", NULL},
+    {"message.max.bytes", "1000000000", NULL}, /* what could be read can be written: the broker has its own limit */
     {NULL, NULL, NULL},
 };
 
@@ -103,6 +104,15 @@ static bool add_number(rd_kafka_headers_t *headers, const char *name, long long 
     return add(headers, name, text);
 }
 
+/* How often it was tried, this time included. */
+static long long attempts(const struct letter *l, const rd_kafka_headers_t *own)
+{
+    const void *value;
+    size_t n;
+    bool before = own && !rd_kafka_header_get_last(own, ATTEMPT_HEADER, &value, &n);
+    return 1ll + l->slot->attempt + (before ? attempts_before((struct weir_slice){value, n}) : 0);
+}
+
 /* The record's own headers, then where it came from and why it is here. */
 static rd_kafka_headers_t *headers_of(const struct consumer *c, const struct letter *l)
 {
@@ -114,8 +124,11 @@ static rd_kafka_headers_t *headers_of(const struct consumer *c, const struct let
     if (add(headers, "weir.dead.topic", c->topic) && add_number(headers, "weir.dead.partition", m->partition) &&
         add_number(headers, "weir.dead.offset", m->offset) &&
         add(headers, "weir.dead.group", (const char *)c->cfg->group.p) &&
-        add(headers, "weir.dead.pipeline", c->ctx->pipeline) && add(headers, "weir.dead.class", l->class) &&
-        add(headers, "weir.dead.error", l->why) && add_number(headers, "weir.dead.attempt", l->slot->attempt + 1))
+        add(headers, "weir.dead.pipeline", c->ctx->pipeline) && add(headers, "weir.dead.stage", l->stage) &&
+        add(headers, "weir.dead.plugin", l->plugin) && add(headers, "weir.dead.class", l->class) &&
+        add(headers, "weir.dead.error", l->why) &&
+        add_number(headers, "weir.dead.attempt", attempts(l, has ? own : NULL)) &&
+        (!c->cfg->event || add(headers, "weir.dead.event", c->cfg->event->full_name)))
         return headers;
     rd_kafka_headers_destroy(headers);
     return NULL;
@@ -132,6 +145,12 @@ static rd_kafka_resp_err_t produce(struct consumer *c, struct letter *l)
         RD_KAFKA_V_VALUE(m->payload, m->len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(l), RD_KAFKA_V_END);
     if (err) rd_kafka_headers_destroy(headers);
     return err;
+}
+
+static const char *what_of(rd_kafka_resp_err_t err)
+{
+    if (err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return rd_kafka_err2str(err);
+    return "a letter is larger than it takes: raise its max.message.bytes above that of the topic that is read";
 }
 
 static void wait_and_send(struct consumer *c, struct letter *l, const char *what)
@@ -151,7 +170,7 @@ static void send_letter(struct consumer *c, struct letter *l)
         return;
     }
     rd_kafka_resp_err_t err = produce(c, l);
-    if (err) wait_and_send(c, l, rd_kafka_err2str(err));
+    if (err) wait_and_send(c, l, what_of(err));
 }
 
 void dead_resend(struct weir_timer *timer)
@@ -188,6 +207,9 @@ bool dead_write(struct consumer *c, struct slot *s, const struct weir_result *r)
     if (!l) return false;
     l->slot = s;
     s->letter = l;
+    const char *plugin, *stage = c->ctx->host->settled_by(c->ctx, &plugin);
+    snprintf(l->stage, sizeof l->stage, "%s", *stage ? stage : c->ctx->stage); /* none: it was refused here */
+    snprintf(l->plugin, sizeof l->plugin, "%s", *stage ? plugin : "kafka-consumer");
     snprintf(l->class, sizeof l->class, "%s", *r->outcome_name ? r->outcome_name : "rejected");
     snprintf(l->why, sizeof l->why, "%s", why);
     weir_log(c->ctx, WEIR_WARN, "topic %s, partition %d, offset %lld goes to %s: %s", c->topic, (int)s->part->id,
@@ -207,7 +229,7 @@ static void reported(struct consumer *c, const rd_kafka_message_t *m)
 {
     struct letter *l = m->_private;
     if (m->err && rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_PERSISTED) {
-        wait_and_send(c, l, rd_kafka_err2str(m->err));
+        wait_and_send(c, l, what_of(m->err));
         return;
     }
     c->dead.backoff.failures = 0;

@@ -145,7 +145,12 @@ static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev
         type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? c->ctx->host->wall(c->ctx) : (uint64_t)ms * 1000000u;
     ev->position = (uint64_t)m->offset;
     ev->partition = (uint32_t)m->partition;
-    ev->attempt = s->attempt;
+    uint32_t attempt = s->attempt;
+    for (uint32_t i = 0; i < ev->n_headers; i++) /* put back by hand: the attempts go on */
+        if (ev->headers[i].name.n == sizeof ATTEMPT_HEADER - 1 &&
+            !memcmp(ev->headers[i].name.p, ATTEMPT_HEADER, sizeof ATTEMPT_HEADER - 1))
+            attempt += attempts_before(ev->headers[i].value);
+    ev->attempt = attempt < UINT16_MAX ? (uint16_t)attempt : UINT16_MAX;
     return true;
 }
 
@@ -156,29 +161,51 @@ static void wait_until(struct consumer *c, struct part *p, uint64_t ns)
     if (!t->due_ns || t->due_ns > p->resume_ns) c->ctx->host->timer_arm(c->ctx, t, ns);
 }
 
-/* Up to n of what is ready, as one batch of one partition. */
+static void out(struct consumer *c, struct part *p)
+{
+    p->ready = p->ready->next;
+    p->in_flight++;
+    c->in_flight++;
+}
+
+/* The first that is ready, when it is wrong by itself: dealt with as if a stage had rejected it. */
+static bool refused(struct consumer *c, struct part *p)
+{
+    struct weir_result r;
+    char why[200];
+    struct slot *s = p->ready;
+    if (!refuse_record(c, s->msg, &r, why)) return false;
+    out(c, p);
+    settled(c, s, &r);
+    return true;
+}
+
+/* Up to n of what is ready, as one batch of one partition. Returns how many have left. */
 static uint32_t forward_ready(struct consumer *c, struct part *p, uint32_t n)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, wrong = 0;
     for (struct slot *s = p->ready; s && count < n; s = s->next) count++;
     struct weir_batch *b = count ? c->ctx->host->batch_new(c->ctx, count) : NULL;
     if (!b) {
         if (count) wait_until(c, p, NO_MEMORY_NS);
         return 0;
     }
-    while (b->n < count) {
+    while (b->n + wrong < count && !c->failed) {
         struct slot *s = p->ready;
         struct weir_event *ev = &b->ev[b->n];
+        if (refused(c, p)) {
+            wrong++;
+            if (p->ready == s) break; /* no memory for its letter: it comes again */
+            continue;
+        }
         if (!fill(c, b, ev, s) || !(ev->ticket = c->ctx->host->ticket_new(c->ctx, s, 1))) {
             wait_until(c, p, NO_MEMORY_NS);
             break;
         }
-        p->ready = s->next;
-        p->in_flight++;
-        c->in_flight++;
+        out(c, p);
         b->n++;
     }
-    uint32_t sent = b->n;
+    uint32_t sent = b->n + wrong;
     c->ctx->host->forward(c->ctx, b);
     return sent;
 }

@@ -21,12 +21,22 @@ static const struct weir_opt dead_options[] = {
     WEIR_OPT(struct dead_cfg, timeout, WEIR_DURATION, .def = "10s", .min = 1000000000, .max = 300000000000,
              .doc = "for the delivery of one; then it is sent again"),
     WEIR_OPT_END};
+static const struct weir_opt header_options[] = {
+    WEIR_OPT(struct header_cfg, name, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "name of a header"), WEIR_OPT_END};
 static const struct weir_opt options[] = {
     KAFKA_OPTIONS(struct cfg),
     WEIR_OPT(struct cfg, topic, WEIR_STRING, .flags = WEIR_REQUIRED, .doc = "topic to read"),
     WEIR_OPT(struct cfg, group, WEIR_STRING, .flags = WEIR_REQUIRED,
              .doc = "consumer group; its commits say where reading goes on"),
     WEIR_OPT(struct cfg, event, WEIR_MESSAGE, .doc = "message type of the values; unknown bytes when not given"),
+    WEIR_OPT(struct cfg, headers, WEIR_LIST, .sub = header_options, .sub_size = sizeof(struct header_cfg),
+             .doc = "headers that every record must have: [ \"epoch\", \"shard\", \"seq\" ]; one without is rejected"),
+    WEIR_OPT(struct cfg, schema_header, WEIR_STRING,
+             .doc =
+                 "header that names the message type, where there is one; a record that has it and names another than "
+                 "`event` is rejected"),
+    WEIR_OPT(struct cfg, max_value, WEIR_SIZE, .def = "1GiB", .min = 1, .max = 1073741824,
+             .doc = "a record with a larger value is rejected"),
     WEIR_OPT(struct cfg, from, WEIR_ENUM, .def = "earliest", .choices = froms,
              .doc = "where a partition begins that the group has no commit for"),
     WEIR_OPT(struct cfg, batch, WEIR_INT, .def = "4096", .min = 1, .max = 65536,
@@ -321,5 +331,5 @@ static void close_lane(struct weir_ctx *ctx)
 
 WEIR_PLUGIN(.name = "kafka-consumer", .version = "1.0.0", .doc = "Reads a Kafka topic as a member of a consumer group.",
             .roles = WEIR_SOURCE, .cfg_size = sizeof(struct cfg), .self_size = sizeof(struct consumer), .opts = options,
-            .metrics = metrics, .check = check, .promise = promise, .open = open_lane, .done = done, .flow = flow,
-            .drain = drain, .close = close_lane);
+            .metrics = metrics, .outcomes = refusals, .check = check, .promise = promise, .open = open_lane,
+            .done = done, .flow = flow, .drain = drain, .close = close_lane);

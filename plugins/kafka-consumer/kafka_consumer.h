@@ -15,20 +15,33 @@ struct dead_cfg {
     int64_t max_per_minute;
     uint64_t timeout;
 };
+struct header_cfg {
+    struct weir_slice name;
+};
 struct cfg {
-    struct weir_slice brokers, topic, group, instance;
+    struct weir_slice brokers, topic, group, instance, schema_header;
     struct kafka_security security;
     struct weir_list rdkafka;
     const struct weir_schema *event;
     int from, protocol;
     int64_t batch;
-    uint64_t commit_interval, session_timeout, revoke_timeout, prefetch;
+    uint64_t commit_interval, session_timeout, revoke_timeout, prefetch, max_value;
+    struct weir_list headers; /* of struct header_cfg */
     struct dead_cfg dead_letters;
 };
 enum { FROM_EARLIEST, FROM_LATEST };
 enum { PROTOCOL_CLASSIC, PROTOCOL_CONSUMER };
 
-enum { METRIC_LAG, METRIC_PARTITIONS, METRIC_COMMITS, METRIC_COMMIT_ERRORS, METRIC_REBALANCES, METRIC_REPEATS, METRIC_DEAD };
+enum { TOO_LARGE = 1, NO_VALUE, MISSING_HEADER, WRONG_SCHEMA }; /* outcomes: classes of dead letters of its own */
+enum {
+    METRIC_LAG,
+    METRIC_PARTITIONS,
+    METRIC_COMMITS,
+    METRIC_COMMIT_ERRORS,
+    METRIC_REBALANCES,
+    METRIC_REPEATS,
+    METRIC_DEAD
+};
 
 struct part;
 struct slot { /* one message that was taken, until the watermark passes it */
@@ -55,7 +68,7 @@ struct part {
 };
 
 struct dead_letters { /* dead_letter.c */
-    rd_kafka_t *rk; /* a producer, made with the first letter */
+    rd_kafka_t *rk;   /* a producer, made with the first letter */
     rd_kafka_queue_t *queue;
     struct letter *waiting; /* to be sent (again) */
     struct kafka_backoff backoff;
@@ -130,13 +143,19 @@ void emit_later(struct consumer *c);
 void settled(struct consumer *c, struct slot *slot, const struct weir_result *result);
 void resume(struct weir_timer *timer);
 
+/* refuse.c: what is wrong with a record whatever the stages below say. False: nothing; else r is filled. */
+extern const struct weir_outcome refusals[];
+bool refuse_record(const struct consumer *c, const rd_kafka_message_t *m, struct weir_result *r, char why[200]);
+#define ATTEMPT_HEADER "weir.attempt" /* of a record that was put back: how often it has been tried */
+uint16_t attempts_before(struct weir_slice text);
+
 /* dead_letter.c: what can never work leaves by another topic */
 int dead_check(const struct cfg *cfg, struct weir_err *err);
 bool dead_write(struct consumer *c, struct slot *s, const struct weir_result *result);
 void dead_serve(struct consumer *c);
 void dead_resend(struct weir_timer *timer);
 void dead_free_letter(struct slot *s);
-void dead_close(struct consumer *c); /* blocks for the library's threads only */
+void dead_close(struct consumer *c);                /* blocks for the library's threads only */
 void delivered(struct consumer *c, struct slot *s); /* emit.c: the letter is in its topic */
 
 /* commit.c */

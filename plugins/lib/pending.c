@@ -27,6 +27,13 @@ void weir_entry_settle(struct weir_ctx *ctx, struct weir_entry e, enum weir_stat
     weir_hold_end(ctx, e.held);
 }
 
+void weir_entry_reject(struct weir_ctx *ctx, struct weir_entry e, uint32_t outcome, const char *why)
+{
+    const struct weir_result r = {.status = WEIR_REJECT, .outcome = outcome, .why = why};
+    ctx->host->settle(ctx, e.ev, &r);
+    weir_hold_end(ctx, e.held);
+}
+
 bool weir_queue_add(struct weir_queue *q, struct weir_entry e)
 {
     if (q->head + q->n == q->cap && q->head > q->n) { /* move down what is less than what is free */

@@ -23,6 +23,8 @@ struct weir_queue {
 struct weir_held *weir_hold(struct weir_ctx *, struct weir_batch *);
 void weir_hold_end(struct weir_ctx *, struct weir_held *);
 void weir_entry_settle(struct weir_ctx *, struct weir_entry, enum weir_status, const char *why);
+/* It can never go in: REJECT with one of the plugin's outcomes. */
+void weir_entry_reject(struct weir_ctx *, struct weir_entry, uint32_t outcome, const char *why);
 
 /* False: no memory, the entry is still the caller's. */
 bool weir_queue_add(struct weir_queue *, struct weir_entry);

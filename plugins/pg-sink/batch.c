@@ -2,6 +2,7 @@
  * would wait for each other. Any order will do if all have the same, so rows are compared as the bytes they are sent
  * as; the key comes first in them. */
 #include "sink.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,13 +86,14 @@ static enum weir_read add_row(struct session *s, uint32_t index, struct weir_sli
 /* All entries, one after the other; ends[k] = where the k-th tuple ends. False: no memory. */
 static bool add_rows(struct session *s, struct batch *b, size_t *ends)
 {
-    char err[WEIR_COLUMNS_ERR];
+    char err[WEIR_COLUMNS_ERR], why[WEIR_COLUMNS_ERR + 128];
     uint32_t good = 0;
     bool ok = true;
     for (uint32_t i = 0; i < b->n; i++) {
         enum weir_read r = ok ? add_row(s, good, b->entries[i].ev->value, err) : WEIR_READ_OK;
         if (r == WEIR_READ_MALFORMED) {
-            sink_settle(s->sink, b->entries[i], WEIR_REJECT, err);
+            snprintf(why, sizeof why, "as %s: %s", s->sink->cfg->event->full_name, err);
+            sink_reject(s->sink, b->entries[i], MALFORMED, why);
             continue;
         }
         ok = ok && r == WEIR_READ_OK;

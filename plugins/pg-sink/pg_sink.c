@@ -52,6 +52,14 @@ static const struct weir_metric metrics[] = {
     {NULL, WEIR_COUNTER, NULL, NULL, NULL},
 };
 
+static const struct weir_outcome outcomes[] = {
+    WEIR_OUTCOME_NONE,
+    [MALFORMED] = {"malformed", "no such message, a field that must be there is absent, or a value is out of range"},
+    [WRONG_MESSAGE] = {"wrong-message", "the event is another message than `event` says"},
+    [REFUSED] = {"refused", "the server does not take the row: SQLSTATE 22 or 23"},
+    [CONFLICT] = {"conflict", "a row with the same key and other values is there"},
+    WEIR_OUTCOME_END};
+
 static int check(const void *config, struct weir_err *err)
 {
     const struct cfg *cfg = config;
@@ -123,7 +131,7 @@ static void add(struct sink *s, struct weir_entry e)
         char why[200];
         snprintf(why, sizeof(why), "the event is a %s, the table takes %s", is ? is->full_name : "(unknown)",
                  want->full_name);
-        sink_settle(s, e, WEIR_REJECT, why);
+        sink_reject(s, e, WRONG_MESSAGE, why);
     } else if (!weir_queue_add(&s->queue, e)) {
         sink_settle(s, e, WEIR_RETRY, "no memory");
     }
@@ -153,4 +161,5 @@ static void drain(struct weir_ctx *ctx)
 WEIR_PLUGIN(.name = "pg-sink", .version = "1.0.0",
             .doc = "Stores events as rows of a PostgreSQL table, each exactly once by its key.", .roles = WEIR_SINK,
             .cfg_size = sizeof(struct cfg), .self_size = sizeof(struct sink), .opts = options, .metrics = metrics,
-            .check = check, .promise = promise, .open = open_sink, .push = push, .drain = drain, .close = close_sink);
+            .outcomes = outcomes, .check = check, .promise = promise, .open = open_sink, .push = push, .drain = drain,
+            .close = close_sink);

@@ -45,13 +45,32 @@ static void later(struct session *s)
     sink_put_first(s->sink, b);
 }
 
+/* The server names the type that a value does not fit, and not the column: say which ones have it. */
+static void name_columns(struct session *s)
+{
+    const struct weir_columns *plan = s->table->plan;
+    size_t end = strlen(s->error), n = end;
+    for (uint32_t i = 0; i < plan->n && n < sizeof(s->error); i++) {
+        const char *at = strstr(s->error, plan->v[i].type);
+        bool is_it = at && at < s->error + end && at - s->error >= 5 &&
+                     (memcmp(at - 5, "type ", 5) == 0 || memcmp(at - 5, "enum ", 5) == 0);
+        if (!is_it) continue;
+        int more =
+            snprintf(s->error + n, sizeof(s->error) - n, "%s %.60s", n == end ? ", column" : " or", plan->v[i].name);
+        n += more > 0 ? (size_t)more : 0;
+    }
+}
+
 /* A row is at fault: halves, until it is alone. */
 static void bisect(struct session *s)
 {
     struct batch *b = give_back(s), *half;
     count(s, "data-error");
     if (b->n == 1) {
-        batch_settle(s->sink, b, WEIR_REJECT, s->error);
+        name_columns(s);
+        sink_reject(s->sink, b->entries[0], REFUSED, s->error);
+        b->n = 0;
+        batch_settle(s->sink, b, WEIR_REJECT, NULL);
         return;
     }
     half = batch_split(b);
@@ -86,7 +105,7 @@ static void settle_stored(struct session *s)
     struct weir_ctx *ctx = sink->ctx;
     struct batch *b = give_back(s);
     char why[200];
-    snprintf(why, sizeof(why), "its key %.120s is taken by another row", sink->key);
+    snprintf(why, sizeof(why), "its key %.120s is taken by a row with other values", sink->key);
     count(s, "ok");
     ctx->host->metric(ctx, METRIC_ROWS, NULL, (double)s->inserted);
     ctx->host->metric(ctx, METRIC_REPEATS, NULL, (double)(b->n - s->inserted));
@@ -95,7 +114,7 @@ static void settle_stored(struct session *s)
     sink->trouble[0] = '\0';
     for (uint32_t i = 0; b->differs && i < b->n; i++) {
         if (!b->differs[i]) continue;
-        sink_settle(sink, b->entries[i], WEIR_REJECT, why);
+        sink_reject(sink, b->entries[i], CONFLICT, why);
         b->entries[i].ev = NULL;
     }
     uint32_t good = 0;

@@ -10,6 +10,12 @@ void sink_settle(struct sink *s, struct weir_entry e, enum weir_status status, c
     s->waiting--;
 }
 
+void sink_reject(struct sink *s, struct weir_entry e, uint32_t outcome, const char *why)
+{
+    weir_entry_reject(s->ctx, e, outcome, why);
+    s->waiting--;
+}
+
 void sink_put_first(struct sink *s, struct batch *b)
 {
     b->next = s->ready;

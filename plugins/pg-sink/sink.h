@@ -18,6 +18,8 @@ struct cfg {
 
 enum { METRIC_TRANSACTIONS, METRIC_ROWS, METRIC_REPEATS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
 
+enum { MALFORMED = 1, WRONG_MESSAGE, REFUSED, CONFLICT }; /* outcomes */
+
 struct batch { /* rows of one transaction */
     struct batch *next;
     struct weir_entry *entries;
@@ -71,6 +73,7 @@ struct sink {
 /* sink.c */
 void sink_pump(struct sink *);
 void sink_settle(struct sink *, struct weir_entry, enum weir_status, const char *why);
+void sink_reject(struct sink *, struct weir_entry, uint32_t outcome, const char *why);
 void sink_back_off(struct sink *, uint32_t tries);
 void sink_put_first(struct sink *, struct batch *);
 void sink_say(struct sink *);

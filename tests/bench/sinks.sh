@@ -65,7 +65,7 @@ postgres_reference() {
 kafka_to_clickhouse() {
   local rows ms note
   topic_fill
-  sink_measure analytics ch-sink clickhouse
+  CONFLICTS=replace sink_measure analytics ch-sink clickhouse # without the question about conflicts, as the reference
   note=$(sink_note analytics clickhouse)
   weir_stop analytics
   rows=$(ch 'select count() from weir.bets')

@@ -10,14 +10,14 @@ mkdir -p "$WORK"
 fail() { echo "FAILED: $*" >&2; exit 1; }
 note() { printf '%(%H:%M:%S)T  %s\n' -1 "$*"; }
 
-# system_fresh: empty stores, an empty topic, every engine up.
+# system_fresh: empty stores, empty topics, every engine up.
 system_fresh() {
   local name
   system_stop
   for name in kafka postgres clickhouse; do engine_start "$name"; done
   pg postgres -c 'drop database if exists weir with (force)'
   ch 'drop database if exists weir' >/dev/null
-  kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(kafka_plain)" --delete --if-exists --topic "$WEIR_TOPIC" || true
+  kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(kafka_plain)" --delete --if-exists --topic "$WEIR_TOPIC|$WEIR_DEAD_TOPIC" || true
   for name in recorder analytics; do
     kafka_tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$(kafka_plain)" --delete --group "$name" >/dev/null 2>&1 || true
   done

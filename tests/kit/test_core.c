@@ -71,10 +71,13 @@ static void a_ticket_keeps_the_worst(void **state)
     const struct weir_result retry = {.status = WEIR_RETRY, .why = "first"};
     const struct weir_result again = {.status = WEIR_RETRY, .why = "second"};
     const struct weir_result refused = {.status = WEIR_REJECT, .reply = {(const uint8_t *)"no", 2}};
-    assert_false(ticket_settle(t, &refused, ""));
+    struct stage one = {.index = 1}, two = {.index = 2};
+    assert_false(ticket_settle(t, &one, &refused, ""));
     assert_memory_equal(t->worst.reply.p, "no", 2);
-    assert_false(ticket_settle(t, &retry, "busy"));
-    assert_true(ticket_settle(t, &again, ""));
+    assert_ptr_equal(t->by, &one);
+    assert_false(ticket_settle(t, &two, &retry, "busy"));
+    assert_true(ticket_settle(t, &one, &again, ""));
+    assert_ptr_equal(t->by, &two);
     assert_int_equal(t->worst.status, WEIR_RETRY);
     assert_string_equal(t->worst.why, "first");
     assert_string_equal(t->worst.outcome_name, "busy");
@@ -83,8 +86,8 @@ static void a_ticket_keeps_the_worst(void **state)
     /* RETRY says that there was no effect: beside an OK it would lie, whichever came first */
     for (int first = 0; first < 2; first++) {
         t = ticket_create(&owner, NULL, 2);
-        assert_false(ticket_settle(t, first ? &ok : &retry, ""));
-        assert_true(ticket_settle(t, first ? &retry : &ok, ""));
+        assert_false(ticket_settle(t, &one, first ? &ok : &retry, ""));
+        assert_true(ticket_settle(t, &two, first ? &retry : &ok, ""));
         assert_int_equal(t->worst.status, WEIR_UNKNOWN);
         assert_string_equal(t->worst.why, "first");
         ticket_destroy(t);

@@ -269,6 +269,9 @@ struct weir_host {
     /* As forward, but into one branch: an index into ctx->outputs. forward() itself puts each event into every branch:
      * same bytes, one more reference of its ticket a branch. */
     void (*forward_to)(struct weir_ctx *, struct weir_batch *, uint32_t output);
+    /* In done(): the stage that gave the result which done() hears, and into *plugin (unless NULL) whose stage it is. Both
+     * are "" anywhere else. They live as long as the lane. */
+    const char *(*settled_by)(struct weir_ctx *, const char **plugin);
 };
 
 /* What `weir check` and `weir graph` reason from; they know no plugin by name. No promise(): reported as unknown. */

@@ -112,5 +112,5 @@ kafka_tool() {
 # kafka_topics ARGS...: kafka-topics.sh on the plain listener.
 kafka_topics() { kafka_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$(kafka_plain)" "$@"; }
 
-# kafka_topic NAME PARTITIONS: makes it unless it is there.
-kafka_topic() { kafka_topics --create --if-not-exists --topic "$1" --partitions "$2"; }
+# kafka_topic NAME PARTITIONS [ARGS...]: makes it unless it is there.
+kafka_topic() { kafka_topics --create --if-not-exists --topic "$1" --partitions "$2" "${@:3}"; }

@@ -2,6 +2,7 @@
 # machine's. A host NAME of one's own needs WEIR_<NAME>_ADMIN_PORT and a conf.
 WEIR_HOSTS="wallet relay recorder analytics ingress" # in the order in which they start; they wait for each other anyway
 WEIR_TOPIC=bets.placed
+WEIR_DEAD_TOPIC=bets.dead # what recorder and analytics could not store: kept until a person has dealt with it
 
 weir_bin() { echo "$WEIR_BUILD/weir"; }
 weir_admin_variable() { local v=WEIR_${1^^}_ADMIN_PORT; echo "${v//-/_}"; }
@@ -45,7 +46,7 @@ weir_stop() { stop "$@"; }
 # weir_db LOGIN: the database, as one of the logins that weir_prepare makes: wallet, relay, recorder, audit.
 weir_db() { echo "postgresql://$1@127.0.0.1:$WEIR_POSTGRES_PORT/weir"; }
 
-# weir_prepare: tables, views and the topic that the hosts expect; a login for each host, with the rights of its role and
+# weir_prepare: tables, views and the topics that the hosts expect; a login for each host, with the rights of its role and
 # no more. Safe to run again.
 weir_prepare() {
   bash "$WEIR_ROOT/manifests/sql/apply" --create-databases --ledger "$(postgres_url weir)" --recorder "$(postgres_url weir)" \
@@ -56,4 +57,5 @@ weir_prepare() {
       -c "grant weir_$login to $login"
   done 2>&1 | { grep -v 'is already a member' || true; }
   kafka_topic "$WEIR_TOPIC" 3
+  kafka_topic "$WEIR_DEAD_TOPIC" 1 --config retention.ms=-1 --config max.message.bytes=2097152
 }

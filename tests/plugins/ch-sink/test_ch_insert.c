@@ -189,6 +189,7 @@ static void the_row_at_fault_is_found(void **state)
     }
     for (uint64_t i = 0; i < 1000; i++) settles(b, first + i, i == 617 ? WEIR_REJECT : WEIR_OK);
     assert_string_equal(weir_kit_settled(b->kit, first + 617)->why, "HTTP 400: Code: 6. DB::Exception: Cannot parse");
+    weir_kit_assert_settled(b->kit, first + 617, WEIR_REJECT, "refused");
     weir_kit_close(b->kit);
 }
 
@@ -204,10 +205,74 @@ static void what_cannot_be_decoded_is_rejected_alone(void **state)
     settles(b, wrong, WEIR_REJECT);
     settles(b, good, WEIR_OK);
     settles(b, also, WEIR_OK);
-    assert_string_equal(weir_kit_settled(b->kit, bad)->why, "field id, byte 1: a number is cut off or too long");
+    assert_string_equal(weir_kit_settled(b->kit, bad)->why,
+                        "as parcels.v1.Parcel: field id, byte 1: a number is cut off or too long");
+    weir_kit_assert_settled(b->kit, bad, WEIR_REJECT, "malformed");
+    weir_kit_assert_settled(b->kit, wrong, WEIR_REJECT, "wrong-message");
     assert_string_equal(weir_kit_settled(b->kit, wrong)->why,
                         "the event is a parcels.v1.Label, the table takes parcels.v1.Parcel");
     assert_int_equal(fake_inserts(&b->fake), 1);
+    weir_kit_close(b->kit);
+}
+
+/* Asked before each INSERT; the first answer names a row, the second none. */
+static struct fake_answer knows_one(void *arg, const struct fake_request *r, size_t nth)
+{
+    (void)arg;
+    bool asks = strstr(r->head, "_weir_rows_structure") != NULL;
+    return (struct fake_answer){200, NULL, asks && nth == 1 ? "1\n" : ""};
+}
+
+static void a_conflict_is_rejected_when_asked_for(void **state)
+{
+    struct bench *b = *state;
+    b->fake.decide = knows_one;
+    open_sink(b, "conflicts = \"reject\"");
+    uint64_t first = push_note(b, 1, "x", 0), other = push_note(b, 2, "y", 0), last = push_note(b, 3, "z", 0);
+    settles(b, first, WEIR_OK);
+    settles(b, other, WEIR_REJECT);
+    settles(b, last, WEIR_OK);
+    weir_kit_assert_settled(b->kit, other, WEIR_REJECT, "conflict");
+    assert_int_equal(fake_inserts(&b->fake), 3);
+    assert_non_null(strstr(insert(b, 0)->head, "multipart/form-data; boundary="));
+    assert_non_null(strstr(insert(b, 0)->body, "name=\"_weir_rows\"; filename"));
+    assert_non_null(strstr(insert(b, 2)->head, "INSERT%20INTO"));
+    weir_kit_close(b->kit);
+}
+
+/* Nonsense or an error: the question comes again, and nothing is inserted before it was answered. */
+static struct fake_answer thrice_unsure(void *arg, const struct fake_request *r, size_t nth)
+{
+    static const struct fake_answer bad[] = {
+        {200, NULL, "9\n"}, {200, NULL, "perhaps"}, {500, NULL, "Code: 241. DB::Exception: Memory limit"}};
+    (void)arg;
+    (void)r;
+    return nth <= 3 ? bad[nth - 1] : (struct fake_answer){200, NULL, ""};
+}
+
+static void no_insert_before_the_answer(void **state)
+{
+    struct bench *b = *state;
+    b->fake.decide = thrice_unsure;
+    open_sink(b, "conflicts = \"reject\"");
+    settles(b, push_note(b, 1, "x", 0), WEIR_OK);
+    assert_int_equal(fake_inserts(&b->fake), 5);
+    for (size_t i = 0; i < 5; i++) assert_true(!strstr(insert(b, i)->head, "_weir_rows_structure") == (i == 4));
+    weir_kit_close(b->kit);
+}
+
+static void conflicts_need_the_whole_key(void **state)
+{
+    struct bench *b = *state;
+    const char *why;
+    fake_forget(&b->fake);
+    fake_row(&b->fake, "column", "id", "Int64", "0000000001 DEFAULT");
+    fake_row(&b->fake, "column", "note", "String", "0000000002 ");
+    fake_row(&b->fake, "engine", "ReplacingMergeTree", "id", "non_replicated_deduplication_window = 1000");
+    open_sink(b, "conflicts = \"reject\"\ncolumns = [ \"id=\" ]");
+    reaches(b, WEIR_DEGRADED);
+    weir_kit_state(b->kit, &why);
+    if (!strstr(why, "conflicts: a column of `key` gets no value from the event")) fail_msg("%s", why);
     weir_kit_close(b->kit);
 }
 
@@ -228,6 +293,9 @@ int main(void)
         TEST(trouble_shows_in_the_state),
         TEST(the_row_at_fault_is_found),
         TEST(what_cannot_be_decoded_is_rejected_alone),
+        TEST(a_conflict_is_rejected_when_asked_for),
+        TEST(no_insert_before_the_answer),
+        TEST(conflicts_need_the_whole_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_ch_server.c - ch-sink against a real ClickHouse (WEIR_TEST_CH = its HTTP URL): types, repeats, bad rows. */
 #include "parcels/v1/parcel.pb-c.h"
 #include <curl/curl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -211,6 +212,47 @@ static void the_same_events_again_change_nothing(void **state)
     }
 }
 
+/* The first one stays, whether it is in the table or before in the block; the same again is no conflict, NaN included.
+ */
+static void a_conflict_with_other_values_is_rejected(void **state)
+{
+    struct bench *b = need_server(state);
+    char all[256];
+    run(b,
+        "CREATE TABLE %s.t (id Int64, note LowCardinality(Nullable(String)), latitude Float64, balance Decimal(10, 2), "
+        "sent_at DateTime64(3, 'UTC'), tags Array(String)) ENGINE = ReplacingMergeTree ORDER BY id " ONCE,
+        b->db);
+    for (int round = 0; round < 2; round++) {
+        open_sink(b, "conflicts = \"reject\"");
+        Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+        Parcels__V1__Parcel p = PARCELS__V1__PARCEL__INIT;
+        char *tags[] = {(char *)(uintptr_t) "a", (char *)(uintptr_t) "b"};
+        at.seconds = 1700000000;
+        p.sent_at = &at, p.n_tags = 2, p.tags = tags, p.has_latitude = 1, p.latitude = NAN;
+        p.has_balance = 1, p.balance = 5, p.note = (char *)(uintptr_t) "mine";
+        uint64_t first = 0, n = 0;
+        for (int i = 0; i < 100; i++) {
+            p.id = i;
+            n = push_at(b, &p, 0);
+            if (!i) first = n;
+        }
+        p.note = (char *)(uintptr_t) "theirs";
+        uint64_t other = push_at(b, &p, 0); /* of 99, in the same block or the next */
+        p.id = 7, p.note = NULL;
+        uint64_t absent = push_at(b, &p, 0);
+        p.note = (char *)(uintptr_t) "mine";
+        uint64_t copy = push_at(b, &p, 0);
+        for (uint64_t i = first; i <= n; i++) settles(b, i, WEIR_OK);
+        settles(b, other, WEIR_REJECT);
+        settles(b, absent, WEIR_REJECT);
+        settles(b, copy, WEIR_OK);
+        weir_kit_assert_settled(b->kit, other, WEIR_REJECT, "conflict");
+        weir_kit_close(b->kit);
+        snprintf(all, sizeof(all), "uniqExact(id), countIf(note = 'mine') = count() FROM %s.t", b->db);
+        answers(b, all, "100\t1");
+    }
+}
+
 static void a_bad_row_among_a_thousand(void **state)
 {
     struct bench *b = need_server(state);
@@ -231,8 +273,9 @@ static void a_bad_row_among_a_thousand(void **state)
         settles(b, first + (uint64_t)i, i == 333 || i == 5 || i == 700 ? WEIR_REJECT : WEIR_OK);
     assert_non_null(strstr(weir_kit_settled(b->kit, first + 333)->why, "IPv4"));
     assert_non_null(strstr(weir_kit_settled(b->kit, first + 700)->why, "onstraint"));
-    assert_string_equal(weir_kit_settled(b->kit, first + 5)->why,
-                        "field pieces: the number is out of range for column pieces, which is UInt8");
+    assert_string_equal(
+        weir_kit_settled(b->kit, first + 5)->why,
+        "as parcels.v1.Parcel: field pieces: the number is out of range for column pieces, which is UInt8");
     snprintf(count, sizeof(count), "count(), uniqExact(id) FROM %s.t", b->db);
     answers(b, count, "997\t997");
     weir_kit_close(b->kit);
@@ -258,9 +301,8 @@ int main(void)
 {
 #define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(every_type_arrives),
-        TEST(the_same_events_again_change_nothing),
-        TEST(a_bad_row_among_a_thousand),
+        TEST(every_type_arrives),           TEST(the_same_events_again_change_nothing),
+        TEST(a_bad_row_among_a_thousand),   TEST(a_conflict_with_other_values_is_rejected),
         TEST(what_the_table_lacks_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,12 +73,120 @@ static void a_rejected_event_goes_whole_and_the_rest_goes_on(void **state)
     has(&r[0], "weir.dead.offset", "2");
     has(&r[0], "weir.dead.group", s.group);
     has(&r[0], "weir.dead.pipeline", "kit");
+    has(&r[0], "weir.dead.stage", "kit-right");
+    has(&r[0], "weir.dead.plugin", "kit-right");
     has(&r[0], "weir.dead.class", "rejected");
     has(&r[0], "weir.dead.error", why_not);
     has(&r[0], "weir.dead.attempt", "1");
     has(&r[1], "weir.dead.class", "not-a-number");
     has(&r[1], "weir.dead.offset", "3");
     free(r);
+    topic_delete(&s.broker, dead);
+    scene_end(&s);
+}
+
+/* What is wrong with a record before any stage has seen it; its neighbours go on. */
+static void records_that_are_wrong_by_themselves(void **state)
+{
+    (void)state;
+    struct scene s;
+    char dead[128];
+    static const char *const expected[][2] = {
+        {"missing-header", "the record has no header \"n\""},
+        {"too-large", "the value has 5000000 bytes, max_value is 4000000"},
+        {"no-value", "the record has no value, expected a bets.v1.BetPlaced"},
+        {"wrong-schema", "the record says that it is a \"bets.v1.PlaceBet\", expected bets.v1.BetPlaced"}};
+    char *large = calloc(1, 5000000);
+    assert_non_null(large);
+    scene_mock(&s, 1);
+    topic_put(&s.broker, s.topic, 0, "0", 1, "n", "bets.v1.BetPlaced");
+    topic_put(&s.broker, s.topic, 0, "x", 1, NULL, NULL);
+    topic_put(&s.broker, s.topic, 0, large, 5000000, "n", "");
+    topic_put(&s.broker, s.topic, 0, NULL, 0, "n", "");
+    topic_put(&s.broker, s.topic, 0, "x", 1, "n", "bets.v1.PlaceBet");
+    topic_put(&s.broker, s.topic, 0, "5", 1, "n", "bets.v1.BetPlaced");
+    struct weir_kit *kit = open_with_dead(&s, dead, sizeof dead,
+                                          "} headers = [ \"n\" ]  schema_header = \"n\"  max_value = 4000000  event = "
+                                          "\"bets.v1.BetPlaced\"  security = {");
+    expect_run(kit, 0, 1, WEIR_OK);
+    expect_run(kit, 5, 1, WEIR_OK);
+    wait_letters(kit, 4);
+    wait_committed(kit, &s, 0, 6);
+    weir_kit_close(kit);
+    struct record *r = topic_read(&s.broker, dead, 4);
+    for (int i = 0; i < 4; i++) {
+        has(&r[i], "weir.dead.class", expected[i][0]);
+        has(&r[i], "weir.dead.error", expected[i][1]);
+        has(&r[i], "weir.dead.plugin", "kafka-consumer");
+        has(&r[i], "weir.dead.event", "bets.v1.BetPlaced");
+    }
+    assert_int_equal(r[1].value_n, 5000000); /* whole, beyond the library's own limit of a message */
+    assert_false(r[2].has_value);
+    free(r);
+    free(large);
+    topic_delete(&s.broker, dead);
+    scene_end(&s);
+}
+
+static void without_a_topic_for_them_they_stop_the_pipeline(void **state)
+{
+    (void)state;
+    struct scene s;
+    const char *why;
+    scene_mock(&s, 1);
+    topic_put(&s.broker, s.topic, 0, "x", 1, NULL, NULL);
+    struct weir_kit *kit = consumer_open(&s, "headers = [ \"n\" ]");
+    assert_true(weir_kit_wait_state(kit, WEIR_FAILED, BROKER_WAIT_MS));
+    weir_kit_state(kit, &why);
+    if (!strstr(why, "partition 0, offset 0: missing-header: the record has no header \"n\"")) fail_msg("%s", why);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
+
+/* A record that was put back says how often it has been tried: events and letters go on from there. */
+static void attempts_go_on_where_they_were(void **state)
+{
+    (void)state;
+    struct scene s;
+    char dead[128];
+    scene_mock(&s, 1);
+    topic_put(&s.broker, s.topic, 0, "0", 1, "weir.attempt", "3");
+    topic_put(&s.broker, s.topic, 0, "1", 1, "weir.attempt", "many");
+    struct weir_kit *kit = open_with_dead(&s, dead, sizeof dead, "");
+    struct weir_event *ev = next_event(kit);
+    assert_int_equal(ev->attempt, 3);
+    weir_kit_settle(kit, ev, WEIR_REJECT, why_not);
+    ev = next_event(kit);
+    assert_int_equal(ev->attempt, 0);
+    weir_kit_settle(kit, ev, WEIR_REJECT, why_not);
+    wait_letters(kit, 2);
+    weir_kit_close(kit);
+    struct record *r = topic_read(&s.broker, dead, 2);
+    has(&r[0], "weir.dead.attempt", "4");
+    has(&r[1], "weir.dead.attempt", "1");
+    free(r);
+    topic_delete(&s.broker, dead);
+    scene_end(&s);
+}
+
+/* A broker that takes no record of this size: said with what to do, and done when it does. */
+static void a_letter_that_is_too_large_for_its_topic_says_so(void **state)
+{
+    (void)state;
+    struct scene s;
+    char dead[128];
+    const char *why;
+    enum { PRODUCE = 0 };
+    scene_mock(&s, 1);
+    topic_write(&s.broker, s.topic, 0, 0, 1);
+    struct weir_kit *kit = open_with_dead(&s, dead, sizeof dead, "");
+    rd_kafka_mock_push_request_errors(s.broker.mock, PRODUCE, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    weir_kit_settle(kit, next_event(kit), WEIR_REJECT, why_not);
+    assert_true(weir_kit_wait_state(kit, WEIR_DEGRADED, BROKER_WAIT_MS));
+    weir_kit_state(kit, &why);
+    if (!strstr(why, "raise its max.message.bytes")) fail_msg("%s", why);
+    wait_letters(kit, 1);
+    weir_kit_close(kit);
     topic_delete(&s.broker, dead);
     scene_end(&s);
 }
@@ -188,6 +296,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rejected_event_goes_whole_and_the_rest_goes_on),
+        cmocka_unit_test(records_that_are_wrong_by_themselves),
+        cmocka_unit_test(without_a_topic_for_them_they_stop_the_pipeline),
+        cmocka_unit_test(attempts_go_on_where_they_were),
+        cmocka_unit_test(a_letter_that_is_too_large_for_its_topic_says_so),
         cmocka_unit_test(the_commit_waits_for_the_letter),
         cmocka_unit_test(too_many_in_a_minute_stop_the_pipeline),
         cmocka_unit_test(what_was_not_delivered_comes_again),

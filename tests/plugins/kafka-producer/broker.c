@@ -139,6 +139,23 @@ void topic_write(struct broker *b, const char *topic, int partition, int from, i
     rd_kafka_destroy(rk);
 }
 
+void topic_put(struct broker *b, const char *topic, int partition, const void *value, size_t n, const char *header,
+               const char *header_value)
+{
+    const char *const extra[] = {"enable.idempotence", "true",      "linger.ms", "0",
+                                 "message.max.bytes",  "100000000", NULL};
+    rd_kafka_t *rk = client(RD_KAFKA_PRODUCER, b->list, extra);
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+    if (header) rd_kafka_header_add(headers, header, -1, header_value, -1);
+    rd_kafka_resp_err_t err =
+        rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY("k", 1),
+                          RD_KAFKA_V_VALUE((void *)(uintptr_t)value, n), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    if (err) fail_msg("%s", rd_kafka_err2str(err));
+    assert_int_equal(rd_kafka_flush(rk, BROKER_WAIT_MS), 0);
+    rd_kafka_destroy(rk);
+}
+
 static void copy_headers(struct record *r, const rd_kafka_message_t *m)
 {
     rd_kafka_headers_t *headers;

@@ -30,13 +30,17 @@ int64_t broker_now_ms(void);
 /* value "0", "1", ... to "n-1" with that key and one header "n"; all acknowledged when it returns. */
 void topic_write(struct broker *, const char *topic, int partition, int from, int n);
 
+/* One record with that value (NULL: none) and that header (NULL: none), acknowledged when it returns. */
+void topic_put(struct broker *, const char *topic, int partition, const void *value, size_t n, const char *header,
+               const char *header_value);
+
 struct record {
     int32_t partition;
     int64_t offset, ts_ms;
     bool has_key, has_value;
     size_t key_n, value_n;
     char key[128], value[2048];
-    char headers[512]; /* "name=value;name=value;" */
+    char headers[1024]; /* "name=value;name=value;" */
 };
 /* The first n records of the topic, by partition and offset. free() it. */
 struct record *topic_read(struct broker *, const char *topic, int n);

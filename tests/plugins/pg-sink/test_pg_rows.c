@@ -96,7 +96,9 @@ static void a_conflict_with_other_values_is_rejected(void **state)
         if (!i) first = n;
     }
     for (uint64_t i = 0; i < 10; i++) settles(b, first + i, i == 5 || i == 6 ? WEIR_REJECT : WEIR_OK);
-    assert_string_equal(weir_kit_settled(b->kit, first + 5)->why, "its key {\"id\"} is taken by another row");
+    assert_string_equal(weir_kit_settled(b->kit, first + 5)->why,
+                        "its key {\"id\"} is taken by a row with other values");
+    weir_kit_assert_settled(b->kit, first + 5, WEIR_REJECT, "conflict");
     answers(b, "select count(*), count(*) filter (where note = 'theirs') from t", "10|8");
     /* inside one batch: the copy is fine, the other one is not; which of the two was first is decided by their order */
     uint64_t a = push_note(b, 20, "x"), copy = push_note(b, 20, "x"), other = push_note(b, 20, "y");
@@ -121,10 +123,14 @@ static void a_bad_row_among_a_thousand(void **state)
     for (int i = 0; i < 1000; i++)
         settles(b, first + (uint64_t)i, i == 333 || i == 5 || i == 700 ? WEIR_REJECT : WEIR_OK);
     assert_string_equal(weir_kit_settled(b->kit, first + 333)->why,
-                        "22001 value too long for type character varying(5)");
+                        "22001 value too long for type character varying(5), column note");
     assert_non_null(strstr(weir_kit_settled(b->kit, first + 700)->why, "23514"));
-    assert_string_equal(weir_kit_settled(b->kit, first + 5)->why,
-                        "field pieces: the number is out of range for column pieces, which is smallint");
+    assert_string_equal(
+        weir_kit_settled(b->kit, first + 5)->why,
+        "as parcels.v1.Parcel: field pieces: the number is out of range for column pieces, which is smallint");
+    weir_kit_assert_settled(b->kit, first + 5, WEIR_REJECT, "malformed");
+    weir_kit_assert_settled(b->kit, first + 333, WEIR_REJECT, "refused");
+    weir_kit_assert_settled(b->kit, first + 700, WEIR_REJECT, "refused");
     answers(b, "select count(*) from t", "997");
     reaches(b, WEIR_READY, NULL);
     weir_kit_close(b->kit);
@@ -150,7 +156,11 @@ static void text_that_postgresql_cannot_hold_is_rejected(void **state)
     settles(b, c, WEIR_REJECT);
     settles(b, d, WEIR_REJECT);
     settles(b, good, WEIR_OK);
-    assert_string_equal(weir_kit_settled(b->kit, a)->why, "field note: a NUL character for column note, which is text");
+    assert_string_equal(weir_kit_settled(b->kit, a)->why,
+                        "as parcels.v1.Parcel: field note: a NUL character for column note, which is text");
+    weir_kit_assert_settled(b->kit, a, WEIR_REJECT, "malformed");
+    weir_kit_assert_settled(b->kit, c, WEIR_REJECT, "malformed");
+    weir_kit_assert_settled(b->kit, d, WEIR_REJECT, "wrong-message");
     weir_kit_close(b->kit);
 }
 
