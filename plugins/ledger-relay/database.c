@@ -102,8 +102,8 @@ bool relay_has_to_write(const struct relay *relay)
 
 bool relay_can_read(const struct relay *relay)
 {
-    return relay->due && relay->open && !relay->draining && !relay->failed && relay->n_shards &&
-           relay->ctx->host->room(relay->ctx) > 0;
+    return relay->due && !relay_is_paced(relay) && relay->open && !relay->draining && !relay->failed &&
+           relay->n_shards && relay->ctx->host->room(relay->ctx) > 0;
 }
 
 static bool send(struct relay *relay, enum statement s, uint64_t microseconds, int64_t limit)
@@ -210,7 +210,9 @@ static void take(struct relay *relay, const PGresult *r)
     if (relay->script[relay->at] == ST_META) wrong = take_meta(relay, r);
     if (relay->script[relay->at] == ST_READ) {
         relay->gap = false;
-        if (emit_rows(relay, r)) relay->due = true; /* where some came from there may be more */
+        uint32_t n = emit_rows(relay, r);
+        relay->due = relay->due || n; /* where some came from there may be more */
+        relay_pace(relay, n);
     }
     if (!wrong) return;
     relay->error = true;

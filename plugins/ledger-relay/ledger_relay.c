@@ -6,6 +6,7 @@
 #include <string.h>
 #include <weir/schema.h>
 
+static const int64_t repair_rate = 20000;
 static const uint64_t outbox_poll_ns = 20000000, repair_poll_ns = 1000000000;
 
 static const struct weir_opt options[] = {
@@ -18,6 +19,9 @@ static const struct weir_opt options[] = {
              .doc = "how often to look for more when idle; 0s: 20ms without a grace, 1s with one"),
     WEIR_OPT(struct cfg, batch, WEIR_INT, .def = "1024", .min = 1, .max = 65536,
              .doc = "events read at once at most; bounds memory"),
+    WEIR_OPT(struct cfg, rate, WEIR_INT, .def = "0", .min = 0, .max = 10000000,
+             .doc = "events a second at most, so that catching up leaves room to bets; 0: 20000 with a grace, no "
+                    "limit without one"),
     WEIR_OPT(struct cfg, publishes, WEIR_STRING,
              .doc = "the stream whose gaps it fills, as `weir check` names what the producer writes: "
                     "\"kafka:bets.placed\""),
@@ -84,6 +88,19 @@ void relay_look_at(struct relay *relay, uint64_t ns)
     ctx->host->timer_arm(ctx, &relay->poll, ns > now ? ns - now : 0);
 }
 
+bool relay_is_paced(const struct relay *relay)
+{
+    return relay->not_before_ns > relay->ctx->host->now(relay->ctx);
+}
+
+void relay_pace(struct relay *relay, uint32_t n)
+{
+    uint64_t now = relay->ctx->host->now(relay->ctx);
+    if (!relay->rate) return;
+    if (relay->not_before_ns < now) relay->not_before_ns = now;
+    relay->not_before_ns += n * UINT64_C(1000000000) / (uint64_t)relay->rate;
+}
+
 void relay_next(struct relay *relay)
 {
     if (relay->busy || !relay->prepared || !weir_pg_is_ready(&relay->pg)) {
@@ -96,6 +113,7 @@ void relay_next(struct relay *relay)
         relay_cycle(relay, write, read);
     else
         relay_check_drained(relay);
+    if (relay->due && relay_is_paced(relay)) relay_look_at(relay, relay->not_before_ns);
     if (!relay->poll.due_ns && !relay->draining) arm(relay);
 }
 
@@ -150,6 +168,7 @@ static int open_(struct weir_ctx *ctx, struct weir_err *err)
     relay->ctx = ctx;
     relay->cfg = (const struct cfg *)ctx->cfg;
     relay->poll_ns = relay->cfg->poll ? relay->cfg->poll : relay->cfg->grace ? repair_poll_ns : outbox_poll_ns;
+    relay->rate = relay->cfg->rate ? relay->cfg->rate : relay->cfg->grace ? repair_rate : 0;
     relay->random = ctx->host->wall(ctx);
     relay->poll.fn = on_poll;
     const struct weir_schema *schema = ctx->host->schema(ctx, "bets.v1.BetPlaced");

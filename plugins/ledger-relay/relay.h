@@ -11,7 +11,7 @@
 struct cfg {
     struct weir_slice database, publishes, ledger;
     uint64_t grace, poll;
-    int64_t batch;
+    int64_t batch, rate;
 };
 
 enum metric { METRIC_EMITTED, METRIC_AGAIN, METRIC_IN_FLIGHT };
@@ -35,10 +35,11 @@ struct relay {
     struct item *items;
     uint32_t life, schema;
     int64_t epoch;
-    uint64_t poll_ns, random;
-    bool prepared, busy; /* a pipeline is in flight */
-    bool due;            /* there may be something to read */
-    bool more;           /* something had to wait for a delivery to make room */
+    uint64_t poll_ns, random, not_before_ns; /* not_before: the next reading, by `rate` */
+    int64_t rate;                            /* 0: no limit */
+    bool prepared, busy;                     /* a pipeline is in flight */
+    bool due;                                /* there may be something to read */
+    bool more;                               /* something had to wait for a delivery to make room */
     bool open, draining, drained, failed;
     bool gap;     /* the last reading found rows missing */
     bool trouble; /* said of a row, and not yet over */
@@ -53,6 +54,8 @@ struct relay {
 void relay_next(struct relay *); /* starts a cycle when there is something to do */
 void relay_degraded(struct relay *, const char *why);
 void relay_trouble(struct relay *, const char *why); /* degraded by a row, until the shards are past it */
+void relay_pace(struct relay *, uint32_t n);         /* so many were emitted */
+bool relay_is_paced(const struct relay *);           /* has to wait, by `rate` */
 void relay_look_at(struct relay *, uint64_t ns);     /* not later than that */
 void relay_fail(struct relay *, const char *why);
 void relay_check_drained(struct relay *);

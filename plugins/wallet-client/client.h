@@ -173,7 +173,7 @@ struct client {
     uint32_t n_unconfirmed;
     struct confirmed *confirmed;
     uint32_t n_confirmed, cap_confirmed;
-    struct weir_timer idle, drain_limit;
+    struct weir_timer gather, drain_limit;
     /* unary calls in flight */
     struct node calls;
     uint32_t n_calls;
@@ -233,7 +233,7 @@ void publish(struct client *, const struct reply *, struct weir_slice traceparen
 void publish_flush(struct client *);
 void publish_done(struct client *, void *cookie, const struct weir_result *);
 bool confirmed_put(struct link *, struct buf *); /* those of its shards; false: none */
-void on_idle(struct weir_timer *);
+void on_gathered(struct weir_timer *);
 void publish_close(struct client *);
 
 /* result.c */

@@ -217,7 +217,7 @@ void link_flush(struct link *l)
     struct buf b = {NULL, 0, 0, false};
     if (!l->ready || l->sending || l->half_closed || l->leaving || l->over) return;
     uint32_t n = put_debits(l, &b);
-    if (n || c->confirm_now) confirmed_put(l, &b);
+    if (c->confirm_now) confirmed_put(l, &b);
     if (!c->n_confirmed) c->confirm_now = false;
     if (b.failed || !b.n) { /* the debits stay queued, until their timeout */
         free(b.p);

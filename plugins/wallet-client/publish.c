@@ -7,7 +7,7 @@
 #include <string.h>
 #include <weir_failpoint.h>
 
-enum { GATHER_MAX = 256, RANGES_MAX = 4096, HEADERS_MAX = 5, IDLE_MS = 50 };
+enum { GATHER_MAX = 256, RANGES_MAX = 4096, HEADERS_MAX = 5, CONFIRM_MS = 50 };
 
 /* ---- forward */
 static bool copy(struct client *c, struct weir_slice from, struct weir_slice *to)
@@ -121,15 +121,15 @@ void publish_done(struct client *c, void *cookie, const struct weir_result *r)
     count_unconfirmed(c);
     if (r->status != WEIR_OK || !remember(c, &f->mark))
         c->ctx->host->metric(c->ctx, METRIC_NOT_PUBLISHED, NULL, 1);
-    else if (!c->idle.due_ns) /* with the next debits; without any, a little later */
-        c->ctx->host->timer_arm(c->ctx, &c->idle, IDLE_MS * 1000000u);
+    else if (!c->gather.due_ns) /* what gathers in a while is a range a shard; told at once it would be one a bet */
+        c->ctx->host->timer_arm(c->ctx, &c->gather, CONFIRM_MS * 1000000u);
     free(f);
     client_drain_step(c);
 }
 
-void on_idle(struct weir_timer *timer)
+void on_gathered(struct weir_timer *timer)
 {
-    struct client *c = weir_container(timer, struct client, idle);
+    struct client *c = weir_container(timer, struct client, gather);
     c->confirm_now = true;
     client_wake(c);
 }

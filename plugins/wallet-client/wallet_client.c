@@ -187,7 +187,7 @@ static int open_lane(struct weir_ctx *ctx, struct weir_err *err)
                          .creds = ctx->shared,
                          .turn.fn = on_turn,
                          .timeouts.fn = on_timeouts,
-                         .idle.fn = on_idle,
+                         .gather.fn = on_gathered,
                          .drain_limit.fn = on_drain_limit,
                          .lane.after = after_tags,
                          .random = ctx->host->wall(ctx) * 2 + 1};
@@ -253,7 +253,7 @@ static void done(struct weir_ctx *ctx, void *cookie, const struct weir_result *r
 static void drained(struct client *c)
 {
     c->ctx->host->timer_stop(c->ctx, &c->drain_limit);
-    c->ctx->host->timer_stop(c->ctx, &c->idle);
+    c->ctx->host->timer_stop(c->ctx, &c->gather);
     c->ctx->host->state(c->ctx, WEIR_DRAINED, NULL);
 }
 
@@ -296,7 +296,7 @@ static void close_lane(struct weir_ctx *ctx)
     struct client *c = ctx->self;
     c->closing = true;
     names_stop(c);
-    ctx->host->timer_stop(ctx, &c->idle);
+    ctx->host->timer_stop(ctx, &c->gather);
     ctx->host->timer_stop(ctx, &c->drain_limit);
     links_cancel(c); /* a queue with an open call would never shut down */
     calls_cancel(c);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { DEBITS = 40, SHARDS = 4 };
 
@@ -255,6 +256,37 @@ static void a_fatal_answer_stops_the_pipeline(void **state)
     ledger_db_drop(&db);
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void a_backlog_is_published_no_faster_than_rate(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    Wallet__V1__DebitReply *replies[DEBITS];
+    ledger_db_make(&db, 1);
+    struct weir_kit *wallet = wallet_open(&db, "shards = 1");
+    make_debits(&db, wallet, replies);
+    weir_kit_close(wallet);
+    uint64_t began = now_ms();
+    struct weir_kit *relay = relay_open(&db, "grace = \"0s\"; batch = 10; rate = 100");
+    for (int i = 1; i <= DEBITS; i++) {
+        struct weir_event *ev = weir_kit_wait_forwarded(relay, WALLET_WAIT_MS);
+        assert_non_null(ev);
+        assert_int_equal(ev->position, i);
+        weir_kit_settle(relay, ev, WEIR_OK, NULL);
+    }
+    assert_true(now_ms() - began >= 290); /* the last ten wait for those before them */
+    assert_true(weir_kit_wait(relay, all_published, &db, WALLET_WAIT_MS));
+    weir_kit_close(relay);
+    free_replies(replies);
+    ledger_db_drop(&db);
+}
+
 static bool says_gap(void *relay)
 {
     const char *why;
@@ -303,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_stuck_row_holds_up_no_other),
         cmocka_unit_test(a_fatal_answer_stops_the_pipeline),
         cmocka_unit_test(a_gap_in_the_ledger_is_said),
+        cmocka_unit_test(a_backlog_is_published_no_faster_than_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,16 +63,19 @@ static void durable_events_are_confirmed_in_ranges_when_idle(void **state)
     close_world(w);
 }
 
-static void the_next_debit_takes_the_confirmation_along(void **state)
+/* Told with each debit they would be a message a bet. */
+static void confirmations_gather_while_bets_go_on(void **state)
 {
     (void)state;
     struct world *w = open_world(NULL);
-    weir_kit_settle(w->client, accepted(w, 1), WEIR_OK, NULL);
-    weir_kit_run(w->client);
-    push_bet(w, "b2", "anna");
+    for (int seq = 1; seq <= 3; seq++) weir_kit_settle(w->client, accepted(w, seq), WEIR_OK, NULL);
+    push_bet(w, "b4", "anna");
     struct weir_event *debit = wallet_event(w, 0);
     answer(w, 0, debit, WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
-    assert_confirmed(w, 1, 1); /* no time has passed */
+    world_run(w);
+    assert_null(weir_kit_forwarded(w->wallet[0]));
+    weir_kit_advance(w->client, IDLE_NS);
+    assert_confirmed(w, 1, 3);
     close_world(w);
 }
 
@@ -188,7 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(durable_events_are_confirmed_in_ranges_when_idle),
-        cmocka_unit_test(the_next_debit_takes_the_confirmation_along),
+        cmocka_unit_test(confirmations_gather_while_bets_go_on),
         cmocka_unit_test(what_is_not_durable_is_never_confirmed),
         cmocka_unit_test(beyond_unconfirmed_max_events_are_left_to_the_relay),
         cmocka_unit_test(without_a_relay_a_full_memory_shuts_the_flow),
