@@ -109,8 +109,11 @@ struct stage {
     /* what it holds; all 0 after close, or it leaked */
     uint32_t batches, tickets, timers, watches, works;
     _Atomic(struct weir_task *) posted; /* newest first */
-    uint64_t stall_said_ns;             /* watchdog.c: when it was last logged, 0 = never */
-    uint32_t stalls_unsaid;             /* and how many were only counted since */
+    struct {                            /* watchdog.c */
+        const char *callback;
+        uint64_t said_ns; /* when its stall was last logged */
+        uint32_t unsaid;  /* and how many were only counted since */
+    } stalls[12];         /* NULL-named ones are free */
     struct stage_series *series;
     struct weir_stage_status *board; /* NULL in the test kit */
 };

@@ -1,20 +1,25 @@
 /* watchdog.c - how long each call into a plugin held its lane; too long is counted for its stage and logged. */
 #include "lane.h"
 #include <stdio.h>
+#include <string.h>
 
-#define SAY_EVERY_NS 10000000000u /* a line a stage and lane; the metric has them all */
+#define SAY_EVERY_NS 10000000000u /* a line a stage, lane and callback; the metric has them all */
+enum { CALLBACKS = sizeof((struct stage *)0)->stalls / sizeof((struct stage *)0)->stalls[0] };
 
 static void stalled(struct stage *s, const char *callback, uint64_t took, uint64_t now)
 {
     char more[64] = "";
+    unsigned i = 0;
     stage_count_stall(s);
-    if (s->stall_said_ns && now - s->stall_said_ns < SAY_EVERY_NS) {
-        s->stalls_unsaid++;
+    while (i + 1 < CALLBACKS && s->stalls[i].callback && strcmp(s->stalls[i].callback, callback) != 0) i++;
+    if (s->stalls[i].callback && now - s->stalls[i].said_ns < SAY_EVERY_NS) {
+        s->stalls[i].unsaid++;
         return;
     }
-    if (s->stalls_unsaid) snprintf(more, sizeof more, "; %u more since this was said last", s->stalls_unsaid);
-    s->stall_said_ns = now;
-    s->stalls_unsaid = 0;
+    if (s->stalls[i].unsaid) snprintf(more, sizeof more, "; %u more since this was said last", s->stalls[i].unsaid);
+    s->stalls[i].callback = callback;
+    s->stalls[i].said_ns = now;
+    s->stalls[i].unsaid = 0;
     s->ctx.host->log(&s->ctx, WEIR_WARN, "held its lane for %llu ms in %s; nothing in a callback may block%s",
                      (unsigned long long)(took / 1000000), callback, more);
 }
