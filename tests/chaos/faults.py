@@ -37,8 +37,8 @@ def freeze(system, rng):
     yield
 
 
-def engine_kill(system, rng):
-    name, away = rng.choice(ENGINES), rng.choice((0, 1, 3))
+def engine_kill(system, rng, wanted=None):
+    name, away = wanted or rng.choice(ENGINES), rng.choice((0, 1, 3))
     yield f"kill -9 {name}, away for {away} s"
     system.sh("engine_stop $0 KILL || true", name)
     time.sleep(away)
@@ -112,7 +112,7 @@ def failpoint(system, rng, wanted=None):
     """A host that kills itself, or stands still, at a place in its code; whatever makes it come there is done, too."""
     name, point = rng.choice([(h, p) for h in POINTS for p in POINTS[h] if wanted in (None, p)])
     action, at = rng.choice(("kill", "kill", "stall-2000")), rng.choice((1, 3, 20))
-    if name in ("relay", "analytics") or point in ("consumer.revoke", "consumer.letter-delivered", "pg-sink.before-commit"):
+    if name in ("relay", "analytics") or point in ("consumer.revoke", "consumer.letter-delivered"):
         at = 1
     yield f"{name}: {action} at {point}, pass {at}"
     system.stop(name)
