@@ -29,8 +29,7 @@ void case_load(const struct conform *c)
 
 void case_conf(const struct conform *c)
 {
-    const struct weir_kit_setup setup = {
-        .plugin = c->plugin, .conf = c->conf, .outputs = *c->outputs ? c->outputs : NULL};
+    const struct weir_kit_setup setup = {.plugin = c->plugin, .conf = c->conf, .outputs = c->outputs};
     char *refused = kit_refuses(&setup);
     if (!refused) return;
     refused[strcspn(refused, "\n")] = 0;

@@ -18,10 +18,11 @@ struct conform {  /* what the command line said */
     uint32_t n_messages;
     uint64_t seed;
     uint32_t lanes;
-    uint64_t patience_ms;                     /* how long the plugin may take to drain or settle, in real time */
-    const char *outputs[CONFORM_OUTPUTS + 1]; /* branches behind it; none: a plain line */
-    bool last;                                /* a filter that is a sink, too, as the last stage */
-    bool library_inside;                      /* see WEIR_KIT_LIBRARY_INSIDE */
+    uint64_t patience_ms; /* how long the plugin may take to drain or settle, in real time */
+    const char *names[CONFORM_OUTPUTS + 1];
+    const char *const *outputs; /* names of branches behind it, ends with NULL; NULL: a plain line */
+    bool last;                  /* a filter that is a sink, too, as the last stage */
+    bool library_inside;        /* see WEIR_KIT_LIBRARY_INSIDE */
     const char *only;
     const char *feed; /* command that runs beside each case: who calls a source that waits for callers */
     bool verbose;

@@ -16,7 +16,7 @@ bool life_try(struct life *l, const struct conform *c, uint64_t salt, uint64_t f
                                          .conf = c->conf,
                                          .flags = WEIR_KIT_LIBRARY_KEEPS | flags,
                                          .fail_alloc = fail_alloc,
-                                         .outputs = *c->outputs ? c->outputs : NULL};
+                                         .outputs = c->outputs};
     l->kit = weir_kit_try_open(&setup, error);
     return l->kit != NULL;
 }

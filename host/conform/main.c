@@ -82,7 +82,8 @@ static bool duration_ms(const char *text, uint64_t *out)
 static bool outputs(struct conform *c, const char *value)
 {
     char *names = strdup(value), *rest = names;
-    for (uint32_t i = 0; names && rest && i < CONFORM_OUTPUTS; i++) c->outputs[i] = strsep(&rest, ",");
+    for (uint32_t i = 0; names && rest && i < CONFORM_OUTPUTS; i++) c->names[i] = strsep(&rest, ",");
+    c->outputs = c->names;
     return names && !rest;
 }
 

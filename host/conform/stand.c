@@ -16,7 +16,7 @@ enum { BOARD_STAGES = 2 + CONFORM_OUTPUTS };
 static struct weir_conf *load(const struct conform *c, const struct stand_order *o)
 {
     static const struct weir_plugin *const ends[] = {&stand_left, &stand_right, NULL};
-    char path[4096], *text = NULL, *right = kit_right_text(stand_right.name, *c->outputs ? c->outputs : NULL);
+    char path[4096], *text = NULL, *right = kit_right_text(stand_right.name, c->outputs);
     const struct weir_plugin *p = conform_descriptor(c, path);
     bool source = p->roles == WEIR_SOURCE, sink = !source && (!(p->roles & WEIR_FILTER) || c->last);
     struct weir_errors errs = {0};

@@ -157,11 +157,8 @@ static void find_output(struct reading *r, struct step *s)
         plan_error(&e, "say to which branch: %s chooses one", s->fake->stage->name);
     if (!k->to.n) return;
     uint32_t n = 0;
-    for (uint32_t i = s->fake->index + 1; i < p->n_stages; i++) {
-        if (p->stages[i].parent != s->fake->index || !p->stages[i].branch) continue;
-        if (!strcmp(p->stages[i].branch, text(k->to))) s->output = n;
-        n++;
-    }
+    for (uint32_t i = s->fake->index; (i = weir_conf_next(p, s->fake->index, i)) < p->n_stages; n++)
+        if (p->stages[i].branch && !strcmp(p->stages[i].branch, text(k->to))) s->output = n;
     if (s->output == PASS_TO_ALL)
         plan_error(&e, "no branch \"%s\" begins behind %s", text(k->to), s->fake->stage->name);
 }

@@ -57,6 +57,9 @@ struct weir_conf_source {     /* where the text comes from */
  * Always returns a conf (or NULL: no memory) to be freed; use its pipelines only when errs is empty. */
 struct weir_conf *weir_conf_load(const struct weir_conf_source *, struct weir_errors *errs);
 void weir_conf_free(struct weir_conf *);
+/* The stages right behind `stage`, one after the other: the first one beyond index `after`, to begin with `stage`
+ * itself; n_stages when there is no more. */
+uint32_t weir_conf_next(const struct weir_conf_pipeline *, uint32_t stage, uint32_t after);
 /* No stage comes behind it. */
 bool weir_conf_is_last(const struct weir_conf_pipeline *, uint32_t stage);
 

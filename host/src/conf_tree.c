@@ -68,8 +68,8 @@ static void check_outputs(const struct tree *t, uint32_t stage, const config_set
         add_error(t, group, s->name, "out of memory");
         return;
     }
-    for (uint32_t i = stage + 1; i < t->p->n_stages; i++)
-        if (t->p->stages[i].parent == stage && t->p->stages[i].branch) names[n++] = t->p->stages[i].branch;
+    for (uint32_t i = stage; (i = weir_conf_next(t->p, stage, i)) < t->p->n_stages;)
+        names[n++] = t->p->stages[i].branch;
     weir_blame = (struct weir_blame){.plugin = s->loaded->plugin, .callback = "check_outputs"};
     int rc = s->loaded->plugin->check_outputs(s->cfg, names, n, &err);
     weir_blame.callback = NULL;
@@ -161,18 +161,21 @@ static const char *roles_of(const struct weir_plugin *plugin, char buf[64])
     return buf;
 }
 
+uint32_t weir_conf_next(const struct weir_conf_pipeline *p, uint32_t stage, uint32_t after)
+{
+    while (++after < p->n_stages && p->stages[after].parent != stage) {
+    }
+    return after;
+}
+
 bool weir_conf_is_last(const struct weir_conf_pipeline *p, uint32_t stage)
 {
-    for (uint32_t i = stage + 1; i < p->n_stages; i++)
-        if (p->stages[i].parent == stage) return false;
-    return true;
+    return weir_conf_next(p, stage, stage) == p->n_stages;
 }
 
 static bool begins_branches(const struct weir_conf_pipeline *p, uint32_t stage)
 {
-    for (uint32_t i = stage + 1; i < p->n_stages; i++)
-        if (p->stages[i].parent == stage && p->stages[i].branch) return true;
-    return false;
+    return !weir_conf_is_last(p, stage) && p->stages[weir_conf_next(p, stage, stage)].branch;
 }
 
 void weir_conf_check_roles(struct weir_conf_loading *l, const struct weir_conf_pipeline *p)

@@ -9,13 +9,12 @@ static int find_next(struct stage *s)
 {
     const struct weir_conf_pipeline *p = s->lane->pipeline->conf;
     const char **names = NULL;
-    for (uint32_t k = s->index + 1; k < p->n_stages; k++) s->n_next += p->stages[k].parent == s->index;
+    for (uint32_t k = s->index; (k = weir_conf_next(p, s->index, k)) < p->n_stages;) s->n_next++;
     s->ctx.last = !s->n_next;
     if (!s->n_next) return 0;
     s->next = calloc(s->n_next, sizeof *s->next);
     if (!s->next) return -1;
-    for (uint32_t k = s->index + 1, n = 0; k < p->n_stages; k++) {
-        if (p->stages[k].parent != s->index) continue;
+    for (uint32_t k = s->index, n = 0; (k = weir_conf_next(p, s->index, k)) < p->n_stages;) {
         if (p->stages[k].branch && !names) {
             names = calloc(s->n_next, sizeof *names);
             if (!names) return -1;

@@ -89,9 +89,8 @@ static void put_from(const struct weir_promised *p, uint32_t stage, FILE *out)
 {
     uint32_t branches = 0;
     fputs(p->stages[stage].conf->name, out);
-    for (uint32_t k = stage + 1; k < p->n; k++) {
+    for (uint32_t k = stage; (k = weir_conf_next(p->conf, stage, k)) < p->n;) {
         const struct weir_conf_stage *next = p->stages[k].conf;
-        if (next->parent != stage) continue;
         if (next->branch)
             fprintf(out, "%s%s: ", branches++ ? " | " : " ▸ { ", next->branch);
         else

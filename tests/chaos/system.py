@@ -49,8 +49,12 @@ class System:
             raise Failed(f"{command}: {r.stdout.strip()[-600:]}")
         return r.stdout
 
+    def integration(self, command, check=True):
+        """With what the integration tests share."""
+        return self.sh(f"export TEST_NAME=chaos; . tests/integration/lib.sh; trap - EXIT; {command}", check=check)
+
     def fresh(self):
-        self.sh("export TEST_NAME=chaos; . tests/integration/lib.sh; trap - EXIT; system_fresh")
+        self.integration("system_fresh")
         for name in HOSTS:
             self.start(name, wait=False)
         for name in HOSTS:
@@ -105,9 +109,7 @@ class System:
         """(what differs, its report); nothing differs when the first is empty."""
         path = self.work / "audit.json"
         path.unlink(missing_ok=True)
-        text = self.sh('"$WEIR_BUILD/weir-audit" --ledger "$(postgres_url weir)" --kafka "$(kafka_brokers)" --topic "$WEIR_TOPIC" '
-                       '--kafka-user "$KAFKA_USER" --kafka-password-file "$SECRETS/kafka-password" --clickhouse "$(clickhouse_url)" '
-                       f'--wait {seconds} --json "{path}"', check=False)
+        text = self.integration(f'audit --wait {seconds} --json "{path}"', check=False)
         exact = path.exists() and json.loads(path.read_text()).get("exact", False)
         return exact, text
 
