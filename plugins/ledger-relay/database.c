@@ -11,13 +11,16 @@ static const char meta_sql[] = "select m.epoch, s.shard, s.last_seq, s.published
 /* Rows behind what we emitted (k.a) and what is published; `published` comes along, because others move it too. The
  * shards in the order given: a different one begins each time. Each shard gives its part of $4, and at least 16: a
  * backlog in all of them is read once, not once a shard. Age is by the database's clock; what is younger than the grace
- * comes without its bytes, so that a scan never passes over it to look for more. */
+ * comes without its bytes, so that a scan never passes over it to look for more. What claims to be from the future was
+ * written before somebody set the clock back: nothing says how old it is, so it is due. */
 static const char read_sql[] =
     "with due as (select k.n, k.o, greatest(k.a, s.published) a, s.published from unnest($1::int4[], $2::int8[]) "
     "with ordinality k(n, a, o) join ledger.shards s on s.shard = k.n where s.last_seq > greatest(k.a, s.published)) "
     "select e.shard, e.seq, e.epoch, e.account_id, case when e.due then e.event end, e.accepted_at, d.published, e.due "
-    "from due d cross join lateral (select e.*, e.accepted_at <= statement_timestamp() - $3::int8 * interval '1 "
-    "microsecond' due from ledger.entries e where e.shard = d.n and e.seq is not null and e.seq > d.a "
+    "from due d cross join lateral (select e.*, e.accepted_at not between statement_timestamp() - $3::int8 * interval "
+    "'1 "
+    "microsecond' and statement_timestamp() + interval '1 second' due from ledger.entries e where e.shard = d.n and "
+    "e.seq is not null and e.seq > d.a "
     "order by e.seq limit (select greatest(16, $4::int8 / count(*)) from due)) e order by d.o, e.seq limit $4::int8";
 
 /* The rows are locked ascending first: the wallets lock in that order, and any other would deadlock with them. */
