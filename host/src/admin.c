@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include <weir_failpoint.h>
 
 enum { CONNECTIONS_MAX = 64, CONNECTION_MEMORY = 16 * 1024, IDLE_SECONDS = 10 };
 
@@ -60,6 +61,16 @@ static unsigned write_front(struct weir_admin *a, const struct weir_snapshot *s,
     return weir_page_front(s, f);
 }
 
+#ifdef WEIR_FAILPOINTS
+static unsigned write_failpoints(struct weir_admin *a, const struct weir_snapshot *s, FILE *f)
+{
+    (void)a;
+    (void)s;
+    weir_failpoint_list(f);
+    return 200;
+}
+#endif
+
 #define TEXT "text/plain; charset=utf-8"
 static const struct route {
     const char *path, *type;
@@ -70,6 +81,9 @@ static const struct route {
     {"/readyz", TEXT, write_readyz},
     {"/status", "application/json", write_status},
     {"/", "text/html; charset=utf-8", write_front},
+#ifdef WEIR_FAILPOINTS
+    {"/failpoints", TEXT, write_failpoints},
+#endif
 };
 
 static const struct route *route_of(const char *path)
@@ -125,6 +139,24 @@ static enum MHD_Result answer_page(struct weir_admin *a, struct MHD_Connection *
     return answer(c, status, route->type, body, n);
 }
 
+/* POST /failpoints?set=...; false: it is something else. */
+static bool set_failpoints(struct MHD_Connection *c, const char *path, const char *method, enum MHD_Result *rc)
+{
+#ifdef WEIR_FAILPOINTS
+    const char *set = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "set");
+    if (strcmp(path, "/failpoints") != 0 || strcmp(method, "POST") != 0) return false;
+    *rc = set && weir_failpoint_set(set) ? answer_text(c, MHD_HTTP_OK, "set\n")
+                                         : answer_text(c, MHD_HTTP_BAD_REQUEST, "expected ?set=name=action:n,...\n");
+    return true;
+#else
+    (void)c;
+    (void)path;
+    (void)method;
+    (void)rc;
+    return false;
+#endif
+}
+
 /* libmicrohttpd calls once for the headers, then with each piece of a body, then with none. A body is thrown away, so
  * that whoever sent one gets to read the answer. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *path, const char *method,
@@ -141,6 +173,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         *body_n = 0;
         return MHD_YES;
     }
+    enum MHD_Result rc;
+    if (set_failpoints(c, path, method, &rc)) return rc;
     const struct route *route = route_of(path);
     if (!route) return answer_text(c, MHD_HTTP_NOT_FOUND, "not found; see /\n");
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <weir_failpoint.h>
 
 #define FAILED_DRAIN_NS 5000000000u /* a pipeline that failed cannot settle everything: do not wait long */
 
@@ -195,6 +196,7 @@ static bool stage_is_empty(const struct stage *s)
 static void begin_drain(struct stage *s)
 {
     s->draining = true;
+    (void)WEIR_FAILPOINT(s->index ? "lane.drain-stage" : "lane.drain-source");
     if (s->index) s->drained = false; /* only a source may say so before it is asked */
     if (s->plugin->drain && !s->drained) {
         stage_calls(s, "drain");
@@ -210,6 +212,7 @@ static void advance_drain(struct lane *lane)
 {
     while (lane->phase == LANE_DRAINING && !lane->head) {
         if (lane->drain_at == lane->n_stages) {
+            (void)WEIR_FAILPOINT("lane.drained");
             lane->phase = LANE_CLOSING;
             uv_stop(&lane->loop);
             return;

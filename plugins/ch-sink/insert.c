@@ -165,10 +165,32 @@ static bool make(struct sink *s, struct block *b)
 
 /* ---- sending */
 
+static void count(struct sink *s, const struct block *b, const char *result)
+{
+    const char *labels[] = {result};
+    s->ctx->host->metric(s->ctx, METRIC_INSERTS, labels, 1);
+    s->ctx->host->metric(s->ctx, METRIC_SECONDS, NULL, b->call.seconds);
+}
+
+/* The same bytes later; or, with `again`, made anew from the events. */
+static void later(struct sink *s, struct block *b, bool again, const char *why)
+{
+    count(s, b, "retry");
+    s->ctx->host->metric(s->ctx, METRIC_RETRIES, NULL, 1);
+    snprintf(s->trouble, sizeof(s->trouble), "%s", why);
+    if (again) b->body.n = 0;
+    if (again) b->checked = false;
+    b->part->not_before = s->ctx->host->now(s->ctx) + state_backoff(s, b->tries++);
+    put_first(b);
+}
+
 static void send_block(struct sink *s, struct block *b)
 {
     if (b->body.n == 0 && !make(s, b)) return;
-    (void)WEIR_FAILPOINT("ch-sink.before-insert");
+    if (WEIR_FAILPOINT("ch-sink.before-insert")) { /* error: it cannot be sent */
+        later(s, b, !b->sent, "a failpoint");
+        return;
+    }
     bool asks = s->conflict_url && !b->checked;
     b->call.done = asks ? on_checked : on_answer;
     b->call.form = asks;
@@ -183,33 +205,13 @@ static void send_block(struct sink *s, struct block *b)
     s->inflight++;
 }
 
-static void count(struct sink *s, const struct block *b, const char *result)
-{
-    const char *labels[] = {result};
-    s->ctx->host->metric(s->ctx, METRIC_INSERTS, labels, 1);
-    s->ctx->host->metric(s->ctx, METRIC_SECONDS, NULL, b->call.seconds);
-}
-
 static void stored(struct sink *s, struct block *b)
 {
-    (void)WEIR_FAILPOINT("ch-sink.inserted");
     count(s, b, "ok");
     s->ctx->host->metric(s->ctx, METRIC_ROWS, NULL, (double)b->n);
     s->ctx->host->metric(s->ctx, METRIC_BYTES, NULL, (double)b->body.n);
     s->trouble[0] = '\0';
     settle_block(b, WEIR_OK, NULL);
-}
-
-/* The same bytes later; or, with `again`, made anew from the events. */
-static void later(struct sink *s, struct block *b, bool again, const char *why)
-{
-    count(s, b, "retry");
-    s->ctx->host->metric(s->ctx, METRIC_RETRIES, NULL, 1);
-    snprintf(s->trouble, sizeof(s->trouble), "%s", why);
-    if (again) b->body.n = 0;
-    if (again) b->checked = false;
-    b->part->not_before = s->ctx->host->now(s->ctx) + state_backoff(s, b->tries++);
-    put_first(b);
 }
 
 /* The second half of b as a block of its own; NULL: no memory. */
@@ -279,7 +281,9 @@ static void on_answer(struct http_call *call)
     char why[300];
     b->part->flight = NULL;
     s->inflight--;
-    if (answer_of(call, why, sizeof(why)) == ANSWER_OK)
+    if (answer_of(call, why, sizeof(why)) == ANSWER_OK && WEIR_FAILPOINT("ch-sink.inserted"))
+        later(s, b, false, "a failpoint"); /* error: it was done, and the answer is lost */
+    else if (answer_of(call, why, sizeof(why)) == ANSWER_OK)
         stored(s, b);
     else
         failed(s, b);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 enum {
     REPLIES_FULL = 256 << 10, /* a client that does not read its replies is not read either */
@@ -221,6 +222,7 @@ static void on_send(struct weir_grpc_tag *tag, bool ok)
     s->sending = false;
     if (s->outbound) grpc_byte_buffer_destroy(s->outbound);
     s->outbound = NULL;
+    if (WEIR_FAILPOINT("grpc.replied")) grpc_call_cancel(s->call->call, NULL); /* error: the line is lost */
     if (!ok) s->cancelled = true;
     send_replies(s);
     receive(s);
@@ -232,7 +234,8 @@ void stream_done(struct call *c, const struct weir_result *r)
     struct stream *s = c->stream;
     s->open_events--;
     const struct weir_schema *expected = c->method->reply;
-    if (s->cancelled || !r->reply.n) {
+    bool lost = WEIR_FAILPOINT("grpc.before-reply"); /* error: the reply is never sent */
+    if (s->cancelled || !r->reply.n || lost) {
         /* nothing to say, or nobody to say it to */
     } else if (r->schema && expected && r->schema != expected->id) {
         end(s, GRPC_STATUS_INTERNAL, "the pipeline's reply is of another type than the stream's");

@@ -43,8 +43,8 @@ static void add_retry_after(struct conn *c, uint64_t ns)
 
 enum MHD_Result answer_send(struct conn *c)
 {
-    if (!c->response) return MHD_NO; /* no memory for an answer: close */
-    (void)WEIR_FAILPOINT("http.before-answer");
+    if (!c->response) return MHD_NO;                         /* no memory for an answer: close */
+    if (WEIR_FAILPOINT("http.before-answer")) return MHD_NO; /* error: closed without an answer */
     conn_phase(c, SEND);
     enum MHD_Result rc = MHD_queue_response(c->mhd, c->status, c->response);
     return rc;

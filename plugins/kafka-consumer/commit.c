@@ -52,9 +52,10 @@ void commit_now(struct consumer *c)
         if (p->wm.epoch >= 0) rd_kafka_topic_partition_set_leader_epoch(tp, p->wm.epoch);
     }
     c->ctx->host->timer_stop(c->ctx, &c->commit_timer);
-    (void)WEIR_FAILPOINT("consumer.before-commit");
     rd_kafka_queue_t *queue = c->phase >= CLOSING ? c->close_queue : c->queue;
-    rd_kafka_resp_err_t err = rd_kafka_commit_queue(c->rk, list, queue, NULL, NULL);
+    bool fails = WEIR_FAILPOINT("consumer.before-commit"); /* error: it cannot be sent */
+    rd_kafka_resp_err_t err =
+        fails ? RD_KAFKA_RESP_ERR__TIMED_OUT : rd_kafka_commit_queue(c->rk, list, queue, NULL, NULL);
     rd_kafka_topic_partition_list_destroy(list);
     if (err)
         commit_failed(c, err);
@@ -67,7 +68,8 @@ void commit_result(struct consumer *c, rd_kafka_event_t *event)
     rd_kafka_resp_err_t err = rd_kafka_event_error(event);
     const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
     c->committing = false;
-    (void)WEIR_FAILPOINT("consumer.committed");
+    if (WEIR_FAILPOINT("consumer.committed"))
+        err = RD_KAFKA_RESP_ERR__TIMED_OUT; /* error: done, and the answer is lost */
     for (int i = 0; list && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *tp = &list->elems[i];
         struct part *p = part_find(c, tp->partition);

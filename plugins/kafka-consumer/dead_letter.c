@@ -233,12 +233,14 @@ void dead_free_letter(struct slot *s)
 static void reported(struct consumer *c, const rd_kafka_message_t *m)
 {
     struct letter *l = m->_private;
-    if (m->err && rd_kafka_message_status(m) != RD_KAFKA_MSG_STATUS_PERSISTED) {
-        wait_and_send(c, l, what_of(m->err));
+    rd_kafka_resp_err_t err = rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_PERSISTED ? 0 : m->err;
+    if (WEIR_FAILPOINT("consumer.letter-delivered"))
+        err = RD_KAFKA_RESP_ERR__TIMED_OUT; /* error: it is there, unsaid */
+    if (err) {
+        wait_and_send(c, l, what_of(err));
         return;
     }
     c->dead.backoff.failures = 0;
-    (void)WEIR_FAILPOINT("consumer.letter-delivered");
     c->ctx->host->metric(c->ctx, METRIC_DEAD, NULL, 1);
     delivered(c, l->slot);
 }

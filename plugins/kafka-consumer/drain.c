@@ -2,6 +2,7 @@
  * Each step is asynchronous and bounded, and ends in a call of drain_check, never from inside an event of the library.
  */
 #include "kafka_consumer.h"
+#include <weir_failpoint.h>
 
 #define STEP_NS 5000000000ull /* for the last commit, and again for leaving the group */
 
@@ -45,7 +46,7 @@ static void destroy_done(struct weir_work *work)
 static void leave_group(struct consumer *c)
 {
     c->phase = CLOSING;
-    c->drain_late = false;
+    c->drain_late = WEIR_FAILPOINT("consumer.leave"); /* error: it goes without leaving its group */
     c->ctx->host->timer_stop(c->ctx, &c->commit_timer);
     c->ctx->host->timer_arm(c->ctx, &c->drain_timer, STEP_NS);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(c->rk, c->close_queue);

@@ -32,10 +32,13 @@ static enum weir_status status_of(const struct delivery *d)
 
 static void finish(struct lane *lane, struct delivery *d)
 {
+    if (WEIR_FAILPOINT("producer.reported")) { /* error: it is there, and nobody says so */
+        d->err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+        d->status = RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED;
+    }
     enum weir_status status = status_of(d);
     struct flight *f = d->flight;
     char why[200];
-    (void)WEIR_FAILPOINT("producer.reported");
     if (status == WEIR_OK) {
         weir_settle(lane->ctx, d->ev, WEIR_OK, NULL);
     } else {

@@ -101,9 +101,9 @@ static int send_flight(struct lane *lane, struct flight *f)
             weir_settle(lane->ctx, ev, WEIR_OK, NULL);
             continue;
         }
-        (void)WEIR_FAILPOINT("producer.before-send");
         *d = (struct delivery){.flight = f, .ev = ev};
-        rd_kafka_resp_err_t err = produce(lane->client, ev, d);
+        bool fails = WEIR_FAILPOINT("producer.before-send"); /* error: the library does not take it */
+        rd_kafka_resp_err_t err = fails ? RD_KAFKA_RESP_ERR__TIMED_OUT : produce(lane->client, ev, d);
         int result = err ? refused(lane, ev, err) : SENT;
         if (result != SENT) return result;
         if (!err) f->open++;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir_failpoint.h>
 
 static const char signature[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* then: flags, header extension; all 0 */
 enum { SIGNATURE = 19, KEY_AT = 2 + 4 + 4 /* after the field count and the field i */ };
@@ -90,6 +91,10 @@ static bool add_rows(struct session *s, struct batch *b, size_t *ends)
     uint32_t good = 0;
     bool ok = true;
     for (uint32_t i = 0; i < b->n; i++) {
+        if (i == 0 && b->n > 1 && WEIR_FAILPOINT("sabotage.skip-row")) {
+            sink_settle(s->sink, b->entries[i], WEIR_OK, NULL);
+            continue;
+        }
         enum weir_read r = ok ? add_row(s, good, b->entries[i].ev->value, err) : WEIR_READ_OK;
         if (r == WEIR_READ_MALFORMED) {
             snprintf(why, sizeof why, "as %s: %s", s->sink->cfg->event->full_name, err);

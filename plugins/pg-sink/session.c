@@ -106,7 +106,6 @@ static void settle_stored(struct session *s)
     struct weir_ctx *ctx = sink->ctx;
     struct batch *b = give_back(s);
     char why[200];
-    (void)WEIR_FAILPOINT("pg-sink.committed");
     snprintf(why, sizeof(why), "its key %.120s is taken by a row with other values", sink->key);
     count(s, "ok");
     ctx->host->metric(ctx, METRIC_ROWS, NULL, (double)s->inserted);
@@ -123,6 +122,7 @@ static void settle_stored(struct session *s)
     for (uint32_t i = 0; i < b->n; i++)
         if (b->entries[i].ev) b->entries[good++] = b->entries[i];
     b->n = good;
+    if (good && WEIR_FAILPOINT("sabotage.drop-ticket")) b->entries[0] = b->entries[--b->n];
     batch_settle(sink, b, WEIR_OK, NULL);
 }
 
@@ -168,6 +168,7 @@ static void feed(struct session *s)
         const char *at = (const char *)s->out.p + s->out_at;
         s->out_at += n;
         if (!weir_pg_copy(&s->pg, at, (int)n)) return; /* on_room goes on */
+        (void)WEIR_FAILPOINT("pg-sink.copying");
     }
     if (s->ended) return;
     s->ended = true;
@@ -189,7 +190,10 @@ static void advance(struct session *s)
     case ROLLBACK: s->step = IDLE; return;
     case COPY: send(s, INSERT, s->table->insert); return;
     case INSERT:
-        (void)WEIR_FAILPOINT("pg-sink.before-commit");
+        if (WEIR_FAILPOINT("pg-sink.before-commit")) { /* error: the line is lost */
+            start_over(s, "a failpoint");
+            return;
+        }
         if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
             settle_stored(s);
             send(s, ROLLBACK, "rollback");
@@ -210,7 +214,9 @@ static void advance(struct session *s)
         return;
     case COMMIT:
         s->step = IDLE;
-        if (s->committed)
+        if (s->committed && WEIR_FAILPOINT("pg-sink.committed")) /* error: it was done, and the answer is lost */
+            start_over(s, "a failpoint");
+        else if (s->committed)
             settle_stored(s);
         else
             start_over(s, "COMMIT was answered with ROLLBACK");

@@ -115,11 +115,11 @@ static bool remember(struct client *c, const struct confirmed *mark)
 void publish_done(struct client *c, void *cookie, const struct weir_result *r)
 {
     struct forwarded *f = cookie;
-    (void)WEIR_FAILPOINT("client.published");
+    bool unsaid = WEIR_FAILPOINT("client.published"); /* error: it is there, and nobody says so */
     ring_remove(&f->node);
     c->n_unconfirmed--;
     count_unconfirmed(c);
-    if (r->status != WEIR_OK || !remember(c, &f->mark))
+    if (unsaid || r->status != WEIR_OK || !remember(c, &f->mark))
         c->ctx->host->metric(c->ctx, METRIC_NOT_PUBLISHED, NULL, 1);
     else if (!c->gather.due_ns) /* what gathers in a while is a range a shard; told at once it would be one a bet */
         c->ctx->host->timer_arm(c->ctx, &c->gather, CONFIRM_MS * 1000000u);
@@ -165,7 +165,7 @@ bool confirmed_put(struct link *l, struct buf *b)
     uint32_t i = partition(l), n = c->n_confirmed;
     c->n_confirmed = i;
     if (i == n) return false;
-    (void)WEIR_FAILPOINT("client.before-confirm");
+    if (WEIR_FAILPOINT("client.before-confirm")) return false; /* error: they are forgotten */
     qsort(c->confirmed + i, n - i, sizeof *c->confirmed, by_identity);
     while (i < n) { /* neighbours become one range */
         const struct confirmed *first = &c->confirmed[i];

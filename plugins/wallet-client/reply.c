@@ -48,7 +48,10 @@ static void on_accepted(struct client *c, struct debit *d, struct reply *r)
     trace.n = trace.n < sizeof copy ? trace.n : 0;
     if (trace.n) memcpy(copy, trace.p, trace.n);
     trace.p = (const uint8_t *)copy;
-    (void)WEIR_FAILPOINT("client.before-answer");
+    if (WEIR_FAILPOINT("client.before-answer") && d) { /* error: the player is told that nobody knows */
+        debit_fail(c, d, "a failpoint");
+        d = NULL;
+    }
     if (d)
         answer_accepted(c, d, r);
     else

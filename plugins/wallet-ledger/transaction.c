@@ -74,14 +74,26 @@ void transaction_next(struct link *link)
     script_end(link, ok);
 }
 
+static void reply_all(struct link *link)
+{
+    struct round *round = &link->round;
+    for (uint32_t i = 0; i < round->n; i++)
+        if (!round->requests[i]->settled) reply_settle(link->ledger, round->requests[i]);
+}
+
+/* This connection is not to be trusted: a new one, and what was on it again. */
+static void lose(struct link *link)
+{
+    weir_pg_again(&link->pg);
+    transaction_lost(link);
+}
+
 static void finish(struct link *link)
 {
     struct ledger *l = link->ledger;
     struct round *round = &link->round;
     const struct weir_host *host = l->ctx->host;
-    (void)WEIR_FAILPOINT("ledger.committed");
-    for (uint32_t i = 0; i < round->n; i++)
-        if (!round->requests[i]->settled) reply_settle(l, round->requests[i]);
+    reply_all(link);
     for (uint32_t i = 0; i < round->n; i++) request_done(l, round->requests[i]);
     for (uint32_t i = 0; i < round->n_shards; i++) {
         struct published *p = &l->published[round->shards[i].number];
@@ -117,14 +129,14 @@ static void write_and_commit(struct link *link)
     if (ok && round->changed) ok = script_send(link, ST_BALANCES);
     if (ok && (round->debits || published_moves(link))) ok = script_send(link, ST_SHARDS);
     if (ok && round->debits && link->ledger->cfg->notify) ok = script_send(link, ST_NOTIFY);
-    (void)WEIR_FAILPOINT("ledger.before-commit");
-    if (ok) ok = script_send(link, ST_COMMIT);
+    if (WEIR_FAILPOINT("sabotage.reply-before-commit")) reply_all(link);
+    ok = ok && !WEIR_FAILPOINT("ledger.before-commit") && script_send(link, ST_COMMIT); /* error: the line is lost */
     /* The look-up under the lock has told which earlier rows exist; from here on only this COMMIT is open. */
     for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
     for (uint32_t i = 0; i < round->n_entries; i++)
         if (round->entries[i].fresh) round->entries[i].first->author = true;
     script_end(link, ok);
-    (void)WEIR_FAILPOINT("ledger.commit-sent");
+    if (WEIR_FAILPOINT("ledger.commit-sent")) lose(link); /* error: its answer never comes */
 }
 
 static void roll_back(struct link *link)
@@ -149,8 +161,7 @@ static void start_afresh(struct ledger *l)
         struct link *link = &l->links[i];
         if (link->step == STEP_DOWN) continue;
         snprintf(link->why, sizeof link->why, "%s: the ledger's epoch changed; connecting again", link->pg.where);
-        weir_pg_again(&link->pg);
-        transaction_lost(link);
+        lose(link);
     }
     ledger_report(l);
 }
@@ -242,8 +253,7 @@ static void prepared(struct link *link)
     }
     say_why(link);
     bool other_epoch = l->epoch && link->epoch && l->epoch != link->epoch;
-    weir_pg_again(&link->pg);
-    transaction_lost(link);
+    lose(link);
     if (other_epoch) start_afresh(l);
 }
 
@@ -264,6 +274,8 @@ void transaction_done(struct link *link)
         }
         if (link->error || !link->committed)
             failed(link);
+        else if (WEIR_FAILPOINT("ledger.committed")) /* error: it was done, and the answer is lost */
+            lose(link);
         else
             finish(link);
         break;
@@ -277,8 +289,7 @@ void transaction_done(struct link *link)
 static void take_for_booked(struct link *link)
 {
     struct round *round = &link->round;
-    for (uint32_t i = 0; i < round->n; i++)
-        if (!round->requests[i]->settled) reply_settle(link->ledger, round->requests[i]);
+    reply_all(link);
     for (uint32_t i = 0; i < round->n; i++) request_done(link->ledger, round->requests[i]);
     round_clear(round);
 }
