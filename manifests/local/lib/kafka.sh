@@ -1,5 +1,6 @@
 # Apache Kafka, broker and controller in one (KRaft): SCRAM-SHA-256 for the weir hosts, a plain listener for tools.
-# The version stands in kafka-pom.xml. A Kafka of your own: KAFKA_HOME, the folder with libs/ in it.
+# The version stands in kafka-pom.xml. A Kafka of your own: KAFKA_HOME, the folder with libs/ in it. With a proxy before it:
+# WEIR_KAFKA_ADVERTISED_PORT, where it sends its clients.
 KAFKA_VERSION=$(sed -nE '/kafka_2/,/version/ s/.*<version>(.*)<\/version>/\1/p' "$LOCAL_DIR/kafka-pom.xml")
 KAFKA_JARS=$WEIR_CACHE/kafka-$KAFKA_VERSION
 KAFKA_DIR=$WEIR_LOCAL/kafka
@@ -51,7 +52,7 @@ kafka_write_server() {
 	node.id=1
 	controller.quorum.bootstrap.servers=127.0.0.1:$WEIR_KAFKA_CONTROLLER_PORT
 	listeners=SASL_PLAINTEXT://127.0.0.1:$WEIR_KAFKA_PORT,CONTROLLER://127.0.0.1:$WEIR_KAFKA_CONTROLLER_PORT,INTERNAL://127.0.0.1:$WEIR_KAFKA_PLAIN_PORT
-	advertised.listeners=SASL_PLAINTEXT://127.0.0.1:$WEIR_KAFKA_PORT,CONTROLLER://127.0.0.1:$WEIR_KAFKA_CONTROLLER_PORT,INTERNAL://127.0.0.1:$WEIR_KAFKA_PLAIN_PORT
+	advertised.listeners=SASL_PLAINTEXT://127.0.0.1:${WEIR_KAFKA_ADVERTISED_PORT:-$WEIR_KAFKA_PORT},CONTROLLER://127.0.0.1:$WEIR_KAFKA_CONTROLLER_PORT,INTERNAL://127.0.0.1:$WEIR_KAFKA_PLAIN_PORT
 	listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT
 	inter.broker.listener.name=INTERNAL
 	controller.listener.names=CONTROLLER
