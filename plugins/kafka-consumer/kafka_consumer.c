@@ -82,7 +82,7 @@ static const struct kafka_property properties[] = {
     {"session.timeout.ms", NULL, "use the option session_timeout"},
     {"queued.max.messages.kbytes", NULL, "use the option prefetch"},
     {"enable.partition.eof", "false", "the end of a partition is no event"},
-    {"max.poll.interval.ms", "60000", NULL},
+    {"max.poll.interval.ms", "15000", NULL}, /* see set_group */
     {"socket.timeout.ms", "10000", NULL},
     {"fetch.queue.backoff.ms", "20", NULL}, /* its 1 s default leaves the pipeline idle after a full queue */
     {"fetch.error.backoff.ms", "200", NULL},
@@ -96,7 +96,11 @@ static const struct kafka_property properties[] = {
 static int set_group(rd_kafka_conf_t *conf, const struct cfg *cfg, struct weir_err *err)
 {
     char kbytes[32];
-    uint64_t beat = cfg->session_timeout / 3 < 3000000000 ? cfg->session_timeout / 3 : 3000000000;
+    const uint64_t second = 1000000000;
+    uint64_t beat = cfg->session_timeout / 3 < 3 * second ? cfg->session_timeout / 3 : 3 * second;
+    /* A rebalance waits so long for members that it has lost sight of, and for the slowest revoke. */
+    uint64_t longest = cfg->revoke_timeout + 5 * second;
+    if (longest < cfg->session_timeout) longest = cfg->session_timeout;
     snprintf(kbytes, sizeof kbytes, "%llu", (unsigned long long)(cfg->prefetch / 1024));
     if (kafka_conf_set(conf, "group.id", (const char *)cfg->group.p, "group", err) ||
         kafka_conf_set(conf, "queued.max.messages.kbytes", kbytes, "prefetch", err) ||
@@ -105,7 +109,9 @@ static int set_group(rd_kafka_conf_t *conf, const struct cfg *cfg, struct weir_e
     if (cfg->protocol == PROTOCOL_CONSUMER) return 0; /* the broker decides the rest, and the library insists on it */
     return kafka_conf_set(conf, "partition.assignment.strategy", "cooperative-sticky", "protocol", err) ||
                    kafka_conf_set_ms(conf, "session.timeout.ms", cfg->session_timeout, "session_timeout", err) ||
-                   kafka_conf_set_ms(conf, "heartbeat.interval.ms", beat, "session_timeout", err)
+                   kafka_conf_set_ms(conf, "heartbeat.interval.ms", beat, "session_timeout", err) ||
+                   (longest > 15 * second &&
+                    kafka_conf_set_ms(conf, "max.poll.interval.ms", longest, "session_timeout", err))
                ? -1
                : 0;
 }
