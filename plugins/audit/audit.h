@@ -18,6 +18,7 @@ struct event { /* one accepted bet of the ledger */
     uint32_t n;
     uint32_t in_topic, in_record, in_analysis;
     unsigned dead; /* bits of enum refuser: it has a dead letter there that was not put back */
+    bool trimmed;  /* bytes: made from the ledger's row, without selection and odds */
 };
 enum refuser { RECORD = 1, ANALYSIS = 2 };
 struct dead_letter { /* by where its record stands in the topic; several of one record are one */
@@ -78,7 +79,7 @@ struct audit {
 /* truth.c */
 void audit_init(struct audit *, const struct options *);
 void audit_free(struct audit *);
-int audit_add(struct audit *, struct identity, const uint8_t *bytes, size_t n);
+int audit_add(struct audit *, struct identity, const uint8_t *bytes, size_t n, bool trimmed);
 struct event *audit_find(struct audit *, struct identity); /* after ledger_read */
 void audit_found(struct audit *, enum kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Compares a row's columns with what the event's bytes say; reports to `differs`. */

@@ -21,7 +21,7 @@ static struct event *bet_of(struct audit *a, const rd_kafka_message_t *m, const 
         return NULL;
     const struct identity id = {.epoch = epoch, .shard = (int32_t)shard, .seq = seq};
     struct event *e = audit_find(a, id);
-    return e && e->n == m->len && !memcmp(e->bytes, m->payload, m->len) ? e : NULL;
+    return e && (e->trimmed || (e->n == m->len && !memcmp(e->bytes, m->payload, m->len))) ? e : NULL;
 }
 
 static int add(struct audit *a, const rd_kafka_message_t *m)

@@ -40,17 +40,40 @@ static void check_event(struct audit *a, const PGresult *r, const uint8_t *bytes
     if (b) bets__v1__bet_placed__free_unpacked(b, NULL);
 }
 
+/* Of a trimmed event: what its row still says. */
+static int trimmed_row(struct audit *a, const PGresult *r, struct identity id)
+{
+    const int64_t us = number(r, 9);
+    Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    Bets__V1__BetPlaced b = BETS__V1__BET_PLACED__INIT;
+    at.seconds = us / 1000000;
+    at.nanos = (int32_t)(us % 1000000 * 1000);
+    b.account_id = PQgetvalue(r, 0, 4);
+    b.bet_id = PQgetvalue(r, 0, 5);
+    b.stake_minor = number(r, 6);
+    b.currency = PQgetvalue(r, 0, 7);
+    b.balance_after_minor = number(r, 8);
+    b.accepted_at = &at;
+    size_t n = bets__v1__bet_placed__get_packed_size(&b);
+    uint8_t *bytes = malloc(n);
+    if (!bytes) return audit_cannot(a, "out of memory");
+    bets__v1__bet_placed__pack(&b, bytes);
+    int rc = audit_add(a, id, bytes, n, true);
+    free(bytes);
+    return rc;
+}
+
 static int accepted_row(struct audit *a, const PGresult *r)
 {
-    size_t n = 0; /* stays 0 when the event was trimmed: compared by identity then */
-    bool trimmed = PQgetisnull(r, 0, 3);
+    const struct identity id = {.epoch = number(r, 0), .shard = (int32_t)number(r, 1), .seq = number(r, 2)};
+    a->accepted++;
+    if (PQgetisnull(r, 0, 3)) return trimmed_row(a, r, id);
+    size_t n;
     unsigned char *bytes = PQunescapeBytea((const unsigned char *)PQgetvalue(r, 0, 3), &n);
     if (!bytes) return audit_cannot(a, "out of memory");
-    const struct identity id = {.epoch = number(r, 0), .shard = (int32_t)number(r, 1), .seq = number(r, 2)};
-    if (!trimmed) check_event(a, r, bytes, n);
-    int rc = audit_add(a, id, bytes, n);
+    check_event(a, r, bytes, n);
+    int rc = audit_add(a, id, bytes, n, false);
     PQfreemem(bytes);
-    a->accepted++;
     return rc;
 }
 
@@ -81,7 +104,8 @@ static int accounts_row(struct audit *a, const PGresult *r)
 }
 
 static const char accepted_sql[] =
-    "select epoch, shard, seq, event, account_id, key, amount_minor, currency, balance_after_minor from ledger.entries"
+    "select epoch, shard, seq, event, account_id, key, amount_minor, currency, balance_after_minor,"
+    " (extract(epoch from accepted_at) * 1000000)::bigint from ledger.entries"
     " where seq is not null order by epoch, shard, seq";
 static const char refused_sql[] = "select count(*) from ledger.entries where kind = 'debit' and seq is null";
 static const char gap_sql[] =

@@ -77,7 +77,7 @@ static int record(struct audit *a, const rd_kafka_message_t *m)
     const struct identity id = {.epoch = epoch, .shard = (int32_t)shard, .seq = seq};
     struct event *e = audit_find(a, id);
     /* of a trimmed one nobody knows the bytes any more */
-    bool same = e && (!e->n || (e->n == m->len && !memcmp(e->bytes, m->payload, m->len)));
+    bool same = e && (e->trimmed || (e->n == m->len && !memcmp(e->bytes, m->payload, m->len)));
     if (!same && refused(a, m)) return 0;
     if (!e)
         audit_found(a, STRAY_TOPIC,
