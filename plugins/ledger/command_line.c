@@ -54,7 +54,11 @@ static int take(struct options *o, const char *name, const char *value)
 int options_read(int argc, char **argv, struct options *o)
 {
     *o = (struct options){.command = argc > 1 ? argv[1] : "", .keep_s = -1, .most = 1000, .pause_ms = 20};
-    if (!strcmp(o->command, "--help")) return 0;
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--help")) {
+            o->command = argv[i];
+            return 0;
+        }
     bool trims = !strcmp(o->command, "trim");
     if (!trims && strcmp(o->command, "new-epoch") != 0) return wrong("command", o->command, "trim or new-epoch");
     o->url = getenv("WEIR_LEDGER_URL");

@@ -6,7 +6,7 @@ set +e
 KUSTOMIZE_VERSION=v5.7.1
 VARIANTS=$(cd manifests/variants && printf '%s\n' */kustomization.yaml | sed 's,/.*,,')
 # What production and external expect of a Secret of one's own; manifests/README.md has the command that makes it.
-SECRET_KEYS=kafka-password,kafka-internal-password,postgres-password,wallet-password,relay-password,recorder-password,audit-password,clickhouse-password,grafana-password
+SECRET_KEYS=kafka-password,kafka-internal-password,postgres-password,wallet-password,relay-password,recorder-password,audit-password,maintenance-password,clickhouse-password,grafana-password
 WORK=$WEIR_LOCAL/tests/manifests
 place_make
 mkdir -p "$WORK"
