@@ -31,6 +31,8 @@ class Proxy:
         self.connections |= {writer, up_writer}
         await asyncio.gather(self._copy(reader, up_writer), self._copy(up_reader, writer))
         self.connections -= {writer, up_writer}
+        writer.close()
+        up_writer.close()
 
     async def _copy(self, reader, writer):
         try:
