@@ -33,6 +33,8 @@ class System:
         self.proxies = {"postgres": Proxy(base + 10, port("POSTGRES")), "clickhouse": Proxy(base + 11, port("CLICKHOUSE")),
                         "wallet": Proxy(base + 12, port("WALLET")), "kafka": Proxy(base + 13, port("KAFKA"))}
         self._confs()
+        # Debian's psql is a script that looks for this one
+        self.psql = self.sh('p=$(postgres_bin)/psql; [ -x "$p" ] && echo "$p" || command -v psql').strip()
         self.sh("engine_stop kafka; engine_start kafka")  # with the proxy's address as its own
 
     def _confs(self):
@@ -156,7 +158,7 @@ class System:
     # ---- what the stores say
 
     def pg(self, query, database="weir"):
-        r = subprocess.run(["psql", "-XAtq", f"postgresql://postgres@127.0.0.1:{port('POSTGRES')}/{database}", "-c", query],
+        r = subprocess.run([self.psql, "-XAtq", f"postgresql://postgres@127.0.0.1:{port('POSTGRES')}/{database}", "-c", query],
                            capture_output=True, text=True)
         return r.stdout.strip() if r.returncode == 0 else None
 

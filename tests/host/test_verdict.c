@@ -1,97 +1,5 @@
-/* test_verdict.c - verdicts and graphs of confs made of plugins that exist only here: the host can know them by their
- * promises alone. */
-#include "verdict.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-/* ---- plugins: each promises what its cfg says, which is a struct weir_promise */
-
-static void say_cfg(const void *cfg, struct weir_promise *p)
-{
-    uint32_t size = p->size;
-    *p = *(const struct weir_promise *)cfg;
-    p->size = size;
-}
-static const struct weir_plugin promising = {
-    .name = "promising", .cfg_size = sizeof(struct weir_promise), .promise = say_cfg};
-static const struct weir_plugin silent = {.name = "silent"};
-static int any_outputs(const void *cfg, const char *const *outputs, uint32_t n, struct weir_err *err)
-{
-    (void)cfg, (void)outputs, (void)n, (void)err;
-    return 0;
-}
-static const struct weir_plugin chooser = {
-    .name = "chooser", .cfg_size = sizeof(struct weir_promise), .promise = say_cfg, .check_outputs = any_outputs};
-static const struct weir_loaded with_promise = {&promising, ""}, without = {&silent, ""}, choosing = {&chooser, ""};
-
-static struct weir_promise
-    web = {.reads = "http:0.0.0.0:80"},
-    replaying = {.flags = WEIR_REPLAYS, .reads = "log:orders"},
-    durable = {.flags = WEIR_DURABLE_ON_OK, .writes = "table:x"},
-    once = {.flags = WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY, .key = "epoch, seq", .writes = "table:orders"},
-    loose = {.flags = 0}, refusing = {.flags = WEIR_MAY_REFUSE},
-    asking = {.flags = WEIR_EFFECT | WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY | WEIR_MAY_REFUSE | WEIR_ANSWERS_EARLY,
-              .key = "id",
-              .reads = "call:ledger"},
-    publishing = {.flags = WEIR_DURABLE_ON_OK, .writes = "log:orders"}, loose_publishing = {.writes = "log:orders"},
-    repairing = {.flags = WEIR_REPLAYS | WEIR_REPAIRS, .reads = "ledger:main", .repairs = "log:orders"},
-    serving = {.reads = "call:ledger"},
-    ledger = {.flags = WEIR_EFFECT | WEIR_DURABLE_ON_OK | WEIR_ONCE_BY_KEY | WEIR_MAY_REFUSE,
-              .key = "id",
-              .writes = "ledger:main"};
-
-/* ---- confs by hand */
-
-static struct weir_conf_stage stages[32];
-static struct weir_conf_pipeline pipelines[8];
-static struct weir_conf conf;
-static uint32_t n_stages;
-static char *said, *errors_said;
-
-static int begin(void **state)
-{
-    (void)state;
-    memset(pipelines, 0, sizeof(pipelines));
-    conf = (struct weir_conf){.pipelines = pipelines};
-    n_stages = 0;
-    said = errors_said = NULL;
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    free(said);
-    free(errors_said);
-    return 0;
-}
-
-static void pipeline(const char *name)
-{
-    int line = 100 * ((int)conf.n_pipelines + 1);
-    pipelines[conf.n_pipelines++] =
-        (struct weir_conf_pipeline){.name = name, .file = "t.conf", .line = line, .stages = &stages[n_stages]};
-}
-
-/* A NULL promise: a plugin that makes none. Its line is the pipeline's plus 1, 2, ... */
-static void stage(const char *name, struct weir_promise *promise)
-{
-    struct weir_conf_pipeline *p = &pipelines[conf.n_pipelines - 1];
-    uint32_t before = p->n_stages ? p->n_stages - 1 : 0;
-    stages[n_stages++] = (struct weir_conf_stage){
-        name, promise ? &with_promise : &without, promise, "t.conf", p->line + (int)++p->n_stages, before, NULL};
-}
-
-/* The stage just added begins a branch behind the stage of that number. */
-static void branch(const char *name, uint32_t parent)
-{
-    stages[n_stages - 1].branch = name;
-    stages[n_stages - 1].parent = parent;
-}
+/* test_verdict.c - what confs guarantee, by what their plugins promise. */
+#include "promised_confs.h"
 
 static int verdict(bool strict)
 {
@@ -108,11 +16,6 @@ static int verdict(bool strict)
     fclose(err);
     weir_errors_free(&errs);
     return windows;
-}
-
-static void has_line(const char *text, const char *line)
-{
-    if (!strstr(text, line)) fail_msg("\"%s\" is not in:\n%s", line, text);
 }
 
 /* ---- what is promised */
@@ -174,14 +77,6 @@ static void no_promise_is_never_safe(void **state)
 }
 
 /* ---- early answers and who repairs what they may lose */
-
-static void take_orders(struct weir_promise *sink)
-{
-    pipeline("orders");
-    stage("web", &web);
-    stage("ask", &asking);
-    stage("publish", sink);
-}
 
 static void relay(struct weir_promise *sink)
 {
@@ -414,103 +309,6 @@ static void odd_confs(void **state)
     verdict(true);
 }
 
-/* ---- graphs */
-
-static const char *graph(enum weir_graph_form form)
-{
-    size_t n = 0;
-    free(said);
-    FILE *out = open_memstream(&said, &n);
-    assert_non_null(out);
-    weir_graph(&conf, form, out);
-    fclose(out);
-    return said;
-}
-
-static void graphs(void **state)
-{
-    (void)state;
-    take_orders(&publishing);
-    pipeline("led\"g<er\\");
-    stage("calls", &serving);
-    stage("ledger", &ledger);
-    assert_string_equal(graph(WEIR_GRAPH_TEXT), "orders: web ▸ ask ▸ publish\n"
-                                                "led\"g<er\\: calls ▸ ledger\n"
-                                                "\n"
-                                                "http:0.0.0.0:80 → orders/web\n"
-                                                "orders/ask ⇢ call:ledger ⇢ led\"g<er\\/calls\n"
-                                                "orders/publish → log:orders\n"
-                                                "led\"g<er\\/ledger → ledger:main\n");
-    assert_string_equal(graph(WEIR_GRAPH_MERMAID), "graph LR\n"
-                                                   "  subgraph p0[\"orders\"]\n"
-                                                   "    direction LR\n"
-                                                   "    p0s0[\"web\"]\n"
-                                                   "    p0s1[\"ask\"]\n"
-                                                   "    p0s0 --> p0s1\n"
-                                                   "    p0s2[\"publish\"]\n"
-                                                   "    p0s1 -.-> p0s2\n"
-                                                   "  end\n"
-                                                   "  subgraph p1[\"led#34;g#60;er#92;\"]\n"
-                                                   "    direction LR\n"
-                                                   "    p1s0[\"calls\"]\n"
-                                                   "    p1s1[\"ledger\"]\n"
-                                                   "    p1s0 --> p1s1\n"
-                                                   "  end\n"
-                                                   "  x0([\"http:0.0.0.0:80\"])\n"
-                                                   "  x1([\"call:ledger\"])\n"
-                                                   "  x2([\"log:orders\"])\n"
-                                                   "  x3([\"ledger:main\"])\n"
-                                                   "  x0 --> p0s0\n"
-                                                   "  p0s1 -. call .-> x1\n"
-                                                   "  p0s2 --> x2\n"
-                                                   "  x1 -. call .-> p1s0\n"
-                                                   "  p1s1 --> x3\n");
-    graph(WEIR_GRAPH_DOT);
-    has_line(said, "digraph weir {\n");
-    has_line(said, "label=\"led\\\"g<er\\\\\";\n");
-    has_line(said, "p0s1 -> p0s2 [style=dashed];\n");
-    has_line(said, "p0s1 -> x1 [style=dotted];\n");
-    has_line(said, "x1 -> p1s0 [style=dotted];\n");
-}
-
-static void graphs_of_branches(void **state)
-{
-    (void)state;
-    pipeline("orders");
-    stage("web", &web);
-    stage("ask", &asking);
-    stage("a", &durable);
-    branch("le\"ft", 1);
-    stage("b", &loose);
-    branch("right", 1);
-    stage("c", &durable);
-    assert_string_equal(graph(WEIR_GRAPH_MERMAID), "graph LR\n"
-                                                   "  subgraph p0[\"orders\"]\n"
-                                                   "    direction LR\n"
-                                                   "    p0s0[\"web\"]\n"
-                                                   "    p0s1[\"ask\"]\n"
-                                                   "    p0s0 --> p0s1\n"
-                                                   "    p0s2[\"a\"]\n"
-                                                   "    p0s1 -.->|\"le#34;ft\"| p0s2\n"
-                                                   "    p0s3[\"b\"]\n"
-                                                   "    p0s1 -.->|\"right\"| p0s3\n"
-                                                   "    p0s4[\"c\"]\n"
-                                                   "    p0s3 -.-> p0s4\n"
-                                                   "  end\n"
-                                                   "  x0([\"http:0.0.0.0:80\"])\n"
-                                                   "  x1([\"call:ledger\"])\n"
-                                                   "  x2([\"table:x\"])\n"
-                                                   "  x0 --> p0s0\n"
-                                                   "  p0s1 -. call .-> x1\n"
-                                                   "  p0s2 --> x2\n"
-                                                   "  p0s4 --> x2\n");
-    graph(WEIR_GRAPH_DOT);
-    has_line(said, "p0s1 -> p0s2 [label=\"le\\\"ft\", style=dashed];\n");
-    graph(WEIR_GRAPH_TEXT);
-    has_line(said, "orders: web ▸ ask ▸ { le\"ft: a | right: b ▸ c }\n");
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -532,8 +330,6 @@ int main(void)
         TEST(a_repair_that_chooses_is_none),
         TEST(joins_by_name),
         TEST(odd_confs),
-        TEST(graphs),
-        TEST(graphs_of_branches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
