@@ -188,7 +188,7 @@ static void watcher_fired(uv_poll_t *poll, int status, int events)
     else
         ready = (events & UV_READABLE ? WEIR_READABLE : 0u) | (events & UV_WRITABLE ? WEIR_WRITABLE : 0u);
     lane_enter(s->lane);
-    stage_calls(s, "watch");
+    stage_calls(s, CALL_WATCH);
     w->watch->fn(w->watch, ready);
     stage_returned(s);
     /* libuv stops a handle whose fd has an error; ours are level-triggered: what was not read yet is said again */
@@ -280,7 +280,7 @@ static void worker_done(uv_work_t *req, int status)
     free(w);
     s->works--;
     lane_enter(s->lane);
-    stage_calls(s, "done of a work item");
+    stage_calls(s, CALL_WORK);
     work->done(work);
     stage_returned(s);
     lane_leave(s->lane);

@@ -89,7 +89,7 @@ static void push_to_stage(struct batch *b)
 {
     struct stage *s = b->to;
     stage_count_in(s, b->pub.n);
-    stage_calls(s, "push");
+    stage_calls(s, CALL_PUSH);
     s->plugin->push(&s->ctx, &b->pub);
     stage_count_seconds(s, (double)stage_returned(s) / 1e9);
 }
@@ -114,7 +114,7 @@ static void ticket_resolved(struct weir_ticket *t)
 static void tickets_resolved(struct weir_ticket *t)
 {
     struct stage *s = t->owner;
-    stage_calls(s, "done");
+    stage_calls(s, CALL_DONE);
     ticket_resolved(t);
     for (struct item *next; (next = s->lane->head) && next->kind == ITEM_DONE;) {
         t = weir_container(next, struct weir_ticket, item);
@@ -182,7 +182,7 @@ static void tell_flow(struct lane *lane)
     struct stage *source = &lane->stages[0];
     lane->flow_told = open;
     if (!source->plugin->flow || !source->opened) return;
-    stage_calls(source, "flow");
+    stage_calls(source, CALL_FLOW);
     source->plugin->flow(&source->ctx, open);
     stage_returned(source);
 }
@@ -199,7 +199,7 @@ static void begin_drain(struct stage *s)
     (void)WEIR_FAILPOINT(s->index ? "lane.drain-stage" : "lane.drain-source");
     if (s->index) s->drained = false; /* only a source may say so before it is asked */
     if (s->plugin->drain && !s->drained) {
-        stage_calls(s, "drain");
+        stage_calls(s, CALL_DRAIN);
         s->plugin->drain(&s->ctx);
         stage_returned(s);
     } else {
@@ -267,7 +267,7 @@ static void take_posts(struct stage *s)
         oldest = list;
         list = next;
     }
-    stage_calls(s, "a posted task");
+    stage_calls(s, CALL_TASK);
     while (oldest) {
         struct weir_task *task = oldest;
         oldest = task->next;
@@ -303,7 +303,7 @@ void lane_fire_timers(struct lane *lane)
         struct stage *s = timer_stage(timer);
         s->timers--;
         lane_enter(lane);
-        stage_calls(s, "timer");
+        stage_calls(s, CALL_TIMER);
         timer->fn(timer);
         stage_returned(s);
         lane_leave(lane);

@@ -95,6 +95,22 @@ struct stage *timer_stage(const struct weir_timer *);
 
 /* ---- stages and lanes */
 struct stage_series; /* series.c */
+/* What a plugin is called for; callback_names says it to people, series.c has a counter of each. */
+enum callback {
+    CALL_PUSH,
+    CALL_DONE,
+    CALL_FLOW,
+    CALL_TIMER,
+    CALL_WATCH,
+    CALL_TASK,
+    CALL_WORK,
+    CALL_OPEN,
+    CALL_DRAIN,
+    CALL_CLOSE,
+    N_CALLBACKS
+};
+extern const char *const callback_names[N_CALLBACKS]; /* watchdog.c */
+
 struct stage {
     struct weir_ctx ctx; /* first: the plugin's view */
     struct lane *lane;
@@ -109,11 +125,10 @@ struct stage {
     /* what it holds; all 0 after close, or it leaked */
     uint32_t batches, tickets, timers, watches, works;
     _Atomic(struct weir_task *) posted; /* newest first */
-    struct {                            /* watchdog.c */
-        const char *callback;
-        uint64_t said_ns; /* when its stall was last logged */
-        uint32_t unsaid;  /* and how many were only counted since */
-    } stalls[12];         /* NULL-named ones are free */
+    struct {                            /* watchdog.c, by callback */
+        uint64_t said_ns;               /* when its stall was last logged; 0: never */
+        uint32_t unsaid;                /* and how many were only counted since */
+    } stalls[N_CALLBACKS];
     struct stage_series *series;
     struct weir_stage_status *board; /* NULL in the test kit */
 };
@@ -165,6 +180,7 @@ struct lane {
     uint32_t in_events, out_events[WEIR_FATAL + 1]; /* in this turn; told with the window, so that they add up */
     _Atomic uint64_t *heartbeat;                    /* NULL in the test kit */
     uint64_t called_ns;                             /* when the present callback began */
+    enum callback calling;                          /* until it returns */
     struct weir_ticket *hears;                      /* whose result the present done() gets; NULL outside of done() */
 };
 
@@ -185,10 +201,11 @@ void lane_advance(struct lane *); /* flow, drain */
 uint64_t lane_clock(struct lane *);
 bool lane_flow_open(const struct lane *);
 /* Around each call into a plugin: who is to blame for what happens in it, and for how long it held the lane. */
-static inline void stage_calls(struct stage *s, const char *callback)
+static inline void stage_calls(struct stage *s, enum callback callback)
 {
     weir_blame.stage = s;
-    weir_blame.callback = callback;
+    weir_blame.callback = callback_names[callback];
+    s->lane->calling = callback;
 }
 uint64_t stage_returned(struct stage *); /* watchdog.c; nanoseconds that it took */
 /* A plugin broke the contract: test kit fails, host logs and counts. */
@@ -211,7 +228,8 @@ extern const char *const weir_status_names[WEIR_FATAL + 1];
 void stage_count_forwarded(struct stage *, uint32_t n);
 void stage_count_in(struct stage *, uint32_t n);
 void stage_count_settled(struct stage *, enum weir_status, const char *outcome);
-void stage_count_seconds(struct stage *, double);
+void stage_count_seconds(struct stage *, double);                     /* of one push */
+void stage_count_busy(struct stage *, enum callback, double seconds); /* of any call */
 void stage_count_stall(struct stage *);
 void stage_count_age(struct stage *, uint64_t ts_ns);
 void stage_count_state(struct stage *, enum weir_state before, enum weir_state now);

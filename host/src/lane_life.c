@@ -104,7 +104,7 @@ int lane_open(struct lane *lane, struct weir_err *err, struct stage **at)
         *at = s;
         s->ctx.shared = lane->pipeline->shared[i];
         lane_enter(lane);
-        stage_calls(s, "open");
+        stage_calls(s, CALL_OPEN);
         int rc = s->plugin->open ? s->plugin->open(&s->ctx, err) : 0;
         s->opened = rc == 0;
         stage_returned(s);
@@ -172,7 +172,7 @@ void lane_close(struct lane *lane)
     for (uint32_t i = 0; i < lane->n_stages; i++) {
         struct stage *s = &lane->stages[i];
         lane_enter(lane);
-        stage_calls(s, "close");
+        stage_calls(s, CALL_CLOSE);
         if (s->opened && s->plugin->close) s->plugin->close(&s->ctx);
         stage_returned(s);
         s->opened = false;

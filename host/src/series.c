@@ -22,7 +22,7 @@ struct labelled { /* one series of a plugin's metric */
     char *values[LABELS_MAX];
 };
 struct stage_series {
-    struct weir_series *events, *forwarded, *seconds, *stalls, *age, *state[N_STATE];
+    struct weir_series *events, *forwarded, *seconds, *stalls, *age, *state[N_STATE], *busy[N_CALLBACKS];
     struct settled *settled, *bare[N_STATUS]; /* bare: those without an outcome, which are also in the list */
     struct labelled *labelled;
     uint32_t n_metrics;
@@ -98,6 +98,13 @@ int stage_series_open(struct stage *s)
         add(s, "weir_stage_seconds", WEIR_HISTOGRAM, "Time of one push callback of this stage.", NULL, NULL, 0);
     all->stalls = add(s, "weir_stage_stalls_total", WEIR_COUNTER,
                       "Calls into this stage that held their lane longer than `watchdog`.", NULL, NULL, 0);
+    for (int i = 0; i < N_CALLBACKS; i++) {
+        const struct weir_label label = {"callback", callback_names[i]};
+        all->busy[i] =
+            add(s, "weir_stage_busy_seconds_total", WEIR_COUNTER,
+                "Time in calls into this stage: over its events, what an event costs here.", NULL, &label, 1);
+        if (!all->busy[i]) return -1;
+    }
     if (s->durable)
         all->age = add(s, "weir_event_age_seconds", WEIR_HISTOGRAM,
                        "Age of an event (since its own timestamp) when this stage had it durable.", NULL, NULL, 0);
@@ -125,6 +132,8 @@ void stage_series_close(struct stage *s)
     weir_metrics_drop(m, all->seconds);
     weir_metrics_drop(m, all->stalls);
     if (all->age) weir_metrics_drop(m, all->age);
+    for (int i = 0; i < N_CALLBACKS; i++)
+        if (all->busy[i]) weir_metrics_drop(m, all->busy[i]);
     for (int i = 0; i < N_STATE; i++)
         if (all->state[i]) weir_metrics_drop(m, all->state[i]);
     for (struct settled *e = all->settled, *next; e; e = next) {
@@ -163,6 +172,11 @@ void stage_count_settled(struct stage *s, enum weir_status status, const char *o
 void stage_count_seconds(struct stage *s, double seconds)
 {
     weir_series_put(s->series->seconds, seconds);
+}
+
+void stage_count_busy(struct stage *s, enum callback callback, double seconds)
+{
+    if (s->series) weir_series_put(s->series->busy[callback], seconds);
 }
 
 void stage_count_stall(struct stage *s)

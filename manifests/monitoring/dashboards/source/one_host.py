@@ -25,6 +25,9 @@ ROWS = [
               [(f"sum by (stage, status, outcome) (rate(weir_settled_total{{{H}}}{I}))", "{{stage}} {{status}} {{outcome}}")]),
         panel("Time of a push into a stage", "s", [quantile(0.5, "weir_stage_seconds"), quantile(0.99, "weir_stage_seconds")],
               "How long a stage keeps its lane; not how long an event takes."),
+        panel("What an event costs in each stage", "s",
+              [(f"sum by (pipeline, stage) (rate(weir_stage_busy_seconds_total{{{H}}}{I})) / sum by (pipeline, stage) (rate(weir_events_total{{{H}}}{I}))",
+                "{{stage}}")], "Time of all calls into the stage, over its events."),
         panel("Settled, but not ok", "ops", [(f'sum by (stage, status) (rate(weir_settled_total{{{H},status!="ok"}}{I}))', "{{stage}} {{status}}")], WELL),
     ]),
     ("State and window", [
