@@ -24,6 +24,9 @@ def differences(text):
     m = parse(text)
     yield "in the window", total(m, "weir_window_events")
     yield "in, not out", total(m, "weir_events_in_total") - total(m, "weir_events_out_total")
+    if m["weir_kafka_consumer_dead_letters_total"]:  # its own refusals of records are letters, too, and no events
+        letters = total(m, "weir_kafka_consumer_dead_letters_total")
+        yield "rejected, and no dead letter", max(0, total(m, "weir_events_out_total", status="reject") - letters)
     for stage, plugin in sorted({(l["stage"], l["plugin"]) for l, _ in m["weir_events_total"] if l["plugin"] not in SOURCES}):
         settled = total(m, "weir_settled_total", stage=stage)
         yield f"in {stage}, neither settled nor handed on", (total(m, "weir_events_total", stage=stage) - settled -
