@@ -120,6 +120,14 @@ class System:
     def engine_stop(self, name, how=""):
         self.sh("engine_stop $0 $1 || true", name, how)
 
+    def may_mount(self):
+        probe = self.work / "mount"
+        probe.mkdir(exist_ok=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", probe], capture_output=True).returncode == 0
+        if done:
+            subprocess.run(["umount", probe], check=True)
+        return done
+
     def disk(self, name):
         """Where an engine keeps its data: from the first call on a tmpfs of its own, which can be made small."""
         folder = self.local / name
