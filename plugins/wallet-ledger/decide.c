@@ -171,6 +171,14 @@ static void balance_of(struct request *r, const struct account *a)
         (struct answer){.outcome = ACCEPTED, .has_account = true, .currency = a->currency, .balance = a->balance};
 }
 
+/* What is booked after its deadline is told as unknown: better not begun. At most half of the time that the request was
+ * given, so that one slow COMMIT does not have everything refused from then on. */
+static uint64_t commit_time(const struct round *round, const struct request *r)
+{
+    uint64_t most = r->deadline_ns > r->arrived_ns ? (r->deadline_ns - r->arrived_ns) / 2 : 0;
+    return round->commit_ns < most ? round->commit_ns : most;
+}
+
 /* Known keys come before the deadline: "not executed" must not be said of what was executed by an earlier try. */
 static void decide_one(struct round *round, struct request *r, round_alloc alloc)
 {
@@ -179,8 +187,8 @@ static void decide_one(struct round *round, struct request *r, round_alloc alloc
         balance_of(r, a);
     } else if (entry_of(round, r)->exists) {
         repeat(r, entry_of(round, r), alloc);
-    } else if (r->deadline_ns && round->now_ns >= r->deadline_ns) {
-        refuse(r, NOT_EXECUTED, "its deadline had passed");
+    } else if (r->deadline_ns && round->now_ns + commit_time(round, r) >= r->deadline_ns) {
+        refuse(r, NOT_EXECUTED, "it would not be booked before its deadline");
     } else {
         entry_of(round, r)->first = r; /* of equal requests the first that is executed is the author */
         switch (r->kind) {

@@ -49,6 +49,7 @@ struct link { /* one connection and the shards whose number is `index` modulo th
     struct weir_timer pause; /* after an error that a rerun at once would only repeat */
     bool paused, publish_due;
     int64_t epoch;
+    uint64_t commit_ns; /* a moving mean of round.h's */
     uint64_t started_ns;
 };
 

@@ -44,7 +44,7 @@ struct request {
     struct weir_slice account, key, currency, selection;
     int64_t amount;
     int32_t odds;
-    uint64_t id, deadline_ns;
+    uint64_t id, arrived_ns, deadline_ns;
     uint32_t shard;
     uint8_t hash[16]; /* of what the client sent apart from account and key */
     bool settled;     /* answered while its transaction was under way: its deadline had passed */

@@ -43,7 +43,7 @@ struct round {
     /* from the database */
     int64_t epoch, backlog, clock_us; /* clock: µs since 1970, the database's */
     /* from the conf and the lane */
-    uint64_t now_ns, max_event;
+    uint64_t now_ns, commit_ns, max_event; /* commit_ns: from decide until its rows are booked, as it took lately */
     int64_t max_backlog;
     /* counted by decide */
     uint32_t fresh, created, changed, debits;

@@ -93,6 +93,7 @@ static void finish(struct link *link)
     struct ledger *l = link->ledger;
     struct round *round = &link->round;
     const struct weir_host *host = l->ctx->host;
+    if (round->n_shards) link->commit_ns += (host->now(l->ctx) - round->now_ns) / 8 - link->commit_ns / 8;
     reply_all(link);
     for (uint32_t i = 0; i < round->n; i++) request_done(l, round->requests[i]);
     for (uint32_t i = 0; i < round->n_shards; i++) {
@@ -175,6 +176,7 @@ static void decide_and_write(struct link *link)
         return;
     }
     round->now_ns = l->ctx->host->now(l->ctx);
+    round->commit_ns = link->commit_ns;
     decide(round, ledger_batch_alloc);
     if (!round->n_shards) { /* queries only: no transaction was begun */
         finish(link);

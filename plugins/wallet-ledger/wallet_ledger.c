@@ -186,6 +186,7 @@ static void take_request(struct ledger *l, struct request *r)
         return;
     }
     uint64_t now = l->ctx->host->now(l->ctx);
+    r->arrived_ns = now;
     r->deadline_ns = r->ev->deadline_ns ? r->ev->deadline_ns : now + l->cfg->patience;
     request_hash(r);
     r->shard = weir_shard_of(r->account, (uint32_t)l->cfg->shards);

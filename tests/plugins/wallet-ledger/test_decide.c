@@ -125,6 +125,29 @@ static void what_is_not_executed_leaves_no_trace(void **state)
     assert_int_equal(round_.fresh, 1);
 }
 
+/* Of 100 ns from arrival to deadline: what will take 40 may begin 55 before its end, what will take 60 may not. */
+static void what_cannot_be_booked_in_time_is_not_begun(void **state)
+{
+    static const struct {
+        uint64_t commit_ns, now_ns;
+        enum outcome outcome;
+    } cases[] = {{40, 145, ACCEPTED},       {60, 155, NOT_EXECUTED}, {40, 160, NOT_EXECUTED},
+                 {1000, 149, ACCEPTED}, /* one slow COMMIT: half of its time is left all the same */
+                 {1000, 150, NOT_EXECUTED}, {0, 199, ACCEPTED},      {0, 200, NOT_EXECUTED}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        round_clear(&round_);
+        struct request *r = ask(KIND_DEBIT, "ada", "b1", 10);
+        has(r, 15);
+        r->arrived_ns = 100;
+        r->deadline_ns = 200;
+        round_.now_ns = cases[i].now_ns;
+        round_.commit_ns = cases[i].commit_ns;
+        run();
+        expect(r, cases[i].outcome);
+    }
+}
+
 static void limits(void **state)
 {
     (void)state;
@@ -206,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_keys_in_one_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_database_knows_is_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_executed_leaves_no_trace, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_booked_in_time_is_not_begun, setup, teardown),
         cmocka_unit_test_setup_teardown(limits, setup, teardown),
         cmocka_unit_test_setup_teardown(accounts_open_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_event_says_what_happened, setup, teardown),
