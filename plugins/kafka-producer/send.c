@@ -36,8 +36,16 @@ static rd_kafka_headers_t *headers_of(const struct weir_event *ev)
     return headers;
 }
 
+/* Milliseconds; 0: now. A time from the future was written by a clock that has been set back since, and brokers refuse
+ * a record that is more than an hour ahead (message.timestamp.after.max.ms): it could not be published before then. */
+static int64_t timestamp_of(const struct weir_event *ev, uint64_t wall_ns)
+{
+    const uint64_t minute = 60000000000;
+    return ev->ts_ns > wall_ns + minute ? 0 : (int64_t)(ev->ts_ns / 1000000);
+}
+
 /* The library's error for one event; 0 when it has taken it. */
-static rd_kafka_resp_err_t produce(struct client *c, struct weir_event *ev, struct delivery *d)
+static rd_kafka_resp_err_t produce(struct client *c, struct weir_event *ev, struct delivery *d, uint64_t wall_ns)
 {
     rd_kafka_vu_t args[8];
     size_t n = 0;
@@ -47,7 +55,7 @@ static rd_kafka_resp_err_t produce(struct client *c, struct weir_event *ev, stru
     args[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)ev->value.p, ev->value.n}};
     args[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)ev->key.p, ev->key.n}};
     args[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = d};
-    args[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = (int64_t)(ev->ts_ns / 1000000)};
+    args[n++] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = timestamp_of(ev, wall_ns)};
     if (ev->n_headers > 0) {
         headers = headers_of(ev);
         if (!headers) return RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
@@ -88,7 +96,7 @@ static int refused(struct lane *lane, struct weir_event *ev, rd_kafka_resp_err_t
 
 static int send_flight(struct lane *lane, struct flight *f)
 {
-    uint64_t now = lane->ctx->host->now(lane->ctx);
+    uint64_t now = lane->ctx->host->now(lane->ctx), wall = lane->ctx->host->wall(lane->ctx);
     for (; f->sent < f->batch->n; f->sent++) {
         struct weir_event *ev = &f->batch->ev[f->sent];
         struct delivery *d = &f->deliveries[f->sent];
@@ -103,7 +111,7 @@ static int send_flight(struct lane *lane, struct flight *f)
         }
         *d = (struct delivery){.flight = f, .ev = ev};
         bool fails = WEIR_FAILPOINT("producer.before-send"); /* error: the library does not take it */
-        rd_kafka_resp_err_t err = fails ? RD_KAFKA_RESP_ERR__TIMED_OUT : produce(lane->client, ev, d);
+        rd_kafka_resp_err_t err = fails ? RD_KAFKA_RESP_ERR__TIMED_OUT : produce(lane->client, ev, d, wall);
         int result = err ? refused(lane, ev, err) : SENT;
         if (result != SENT) return result;
         if (!err) f->open++;

@@ -149,8 +149,10 @@ def two_at_once(system, rng):
     yield f"kill -9 {a} and {b} at once"
     for name in (a, b):
         system.engine_stop(name, "KILL") if name in ENGINES else system.stop(name, "KILL")
-    for name in sorted((a, b), key=lambda name: name in HOSTS):
-        system.engine_start(name) if name in ENGINES else system.start(name)
+    for name in (a, b):
+        system.engine_start(name) if name in ENGINES else system.start(name, wait=False)
+    for name in {a, b} & set(HOSTS):  # one may need the other
+        system.ready(name)
     yield
 
 

@@ -79,6 +79,32 @@ static void order_and_bytes(void **state)
     broker_free(&b);
 }
 
+/* Brokers refuse records of tomorrow; such a time is that of a clock which has been set back. */
+static void a_time_from_the_future_is_now(void **state)
+{
+    (void)state;
+    struct broker b;
+    char topic[128];
+    if (!broker_real(&b)) skip();
+    broker_name(topic, sizeof topic, "future");
+    topic_create(&b, topic, 1);
+    struct weir_kit *kit = open_sink(b.list, topic, "");
+    int64_t now = broker_now_ms();
+    const int64_t ahead_ms[] = {30000, 86400000};
+    for (int i = 0; i < 2; i++) {
+        const struct weir_kit_event e = {.value = bytes("v"), .ts_ns = (uint64_t)(now + ahead_ms[i]) * 1000000u};
+        weir_kit_push(kit, &e);
+    }
+    all_ok(kit, 2);
+    weir_kit_close(kit);
+    struct record *r = topic_read(&b, topic, 2);
+    assert_int_equal(r[0].ts_ms, now + 30000); /* clocks of two machines differ */
+    assert_in_range(r[1].ts_ms, broker_now_ms() - 60000, broker_now_ms());
+    free(r);
+    topic_delete(&b, topic);
+    broker_free(&b);
+}
+
 /* No key is not an empty key, and no value (a tombstone) is not an empty one. */
 static void null_is_not_empty(void **state)
 {
@@ -179,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order_and_bytes),
+        cmocka_unit_test(a_time_from_the_future_is_now),
         cmocka_unit_test(null_is_not_empty),
         cmocka_unit_test(keys_have_partitions),
         cmocka_unit_test(login),
