@@ -2,11 +2,10 @@
  */
 #ifndef WEIR_BENCH_PAIRS_H
 #define WEIR_BENCH_PAIRS_H
-#include <stdint.h>
+#include "histogram.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { PAIRS_MAX = 101 };
 struct pairs {
@@ -14,21 +13,13 @@ struct pairs {
     double figure[PAIRS_MAX], reference[PAIRS_MAX];
 };
 
-static inline uint64_t clock_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static inline int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* WHAT FIGURE UNIT TARGET REFERENCE "REFERENCE" NOTE, as row() in measure.sh writes it: medians, the spread in the
- * note. */
+/* The row as table.sh has it. */
 static inline void pairs_print(struct pairs *p, const char *what, const char *unit, const char *target,
                                const char *reference)
 {
@@ -38,8 +29,8 @@ static inline void pairs_print(struct pairs *p, const char *what, const char *un
     qsort(p->reference, p->n, sizeof(double), by_value);
     qsort(ratio, p->n, sizeof(double), by_value);
     unsigned mid = p->n / 2, last = p->n - 1;
-    printf("%s\t%.1f\t%s\t%s\t%.1f\t%s\t%u pairs: %.1f to %.1f, reference %.1f to %.1f, ratio %.1f to %.1f\n", what,
-           p->figure[mid], unit, target, p->reference[mid], reference, p->n, p->figure[0], p->figure[last],
-           p->reference[0], p->reference[last], ratio[0], ratio[last]);
+    printf("%s\t%.1f\t%s\t%s\t%.1f to %.1f\t%.1f\t%.1f to %.1f\t%s\t%.2f\t%.2f to %.2f\t%u\t\n", what, p->figure[mid],
+           unit, target, p->figure[0], p->figure[last], p->reference[mid], p->reference[0], p->reference[last],
+           reference, ratio[mid], ratio[0], ratio[last], p->n);
 }
 #endif
