@@ -1,5 +1,5 @@
-/* fill.c - bench-fill BROKERS TOPIC N: fills a topic with N accepted bets, each with an identity of its own and the
- * headers that the ingress gives it, as fast as the broker takes them. */
+/* fill.c - bench-fill BROKERS TOPIC N EPOCH: fills a topic with N accepted bets, each with an identity of its own in
+ * that epoch and the headers that the ingress gives it, as fast as the broker takes them. */
 #include <bets/v1/bets.pb-c.h>
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
@@ -99,10 +99,11 @@ static rd_kafka_resp_err_t produce(struct fill *f, int64_t i)
 
 int main(int argc, char **argv)
 {
-    struct fill f = {.topic = argc == 4 ? argv[2] : NULL, .epoch = time(NULL)};
-    int64_t n = argc == 4 ? atoll(argv[3]) : 0;
-    if (n <= 0) {
-        fputs("bench-fill BROKERS TOPIC N: fills a topic with N accepted bets\n", stderr);
+    if (argc == 2 && strcmp(argv[1], "version") == 0) return puts(rd_kafka_version_str()) < 0;
+    struct fill f = {.topic = argc == 5 ? argv[2] : NULL, .epoch = argc == 5 ? atoll(argv[4]) : 0};
+    int64_t n = argc == 5 ? atoll(argv[3]) : 0;
+    if (n <= 0 || f.epoch <= 0) {
+        fputs("bench-fill BROKERS TOPIC N EPOCH: fills a topic with N accepted bets\n", stderr);
         return 2;
     }
     if (start(&f, argv[1])) return 1;

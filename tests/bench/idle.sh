@@ -7,9 +7,7 @@ idle() {
   local name began
   local -A ns
   system_fresh
-  rm -f "$OUT/filled"
-  for name in $WEIR_HOSTS; do weir_start "$name"; done
-  for name in $WEIR_HOSTS; do weir_wait "$name" 30; done
+  hosts_start
   sleep 3 # first connections, the first rounds of every timer
   for name in $WEIR_HOSTS; do ns[$name]=$(cpu_ns "$name"); done
   began=$(now_ms)
@@ -18,5 +16,5 @@ idle() {
     row "idle $name, CPU" "$(awk -v ns="$(($(cpu_ns "$name") - ns[$name]))" -v ms="$(($(now_ms) - began))" 'BEGIN {printf "%.2f", ns / 1e4 / ms}')" "% of a core" "< 1" "" "" ""
     row "idle $name, memory" "$(rss_mb "$name")" "MB RSS" "< 40" "" "" "$(awk '/^Pss:/ {pss = $2} /^Private_Dirty:/ {own = $2} END {printf "%.1f MB of its share, %.1f MB its own", pss / 1024, own / 1024}' "/proc/$(pid_of "$name")/smaps_rollup")"
   done
-  for name in ingress wallet relay recorder analytics; do weir_stop "$name"; done
+  hosts_stop
 }

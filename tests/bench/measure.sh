@@ -1,4 +1,4 @@
-# What every benchmark shares: a fresh system, CPU seconds of processes, who else used the machine, and the table.
+# What every benchmark shares: a fresh system, CPU seconds of processes, who else used the machine.
 WINDOW_TICKS=$(getconf CLK_TCK)
 
 # cpu_ticks NAME: of the process that start() started and its children, user and system.
@@ -35,19 +35,6 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else
 per_second() { awk -v n="$1" -v ms="$2" 'BEGIN { printf "%d", (ms > 0 ? n * 1000 / ms : 0) }'; }
 thousands() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
 
-# row WHAT FIGURE UNIT TARGET REFERENCE-FIGURE "REFERENCE" NOTE: one line of the table. TARGET "" : none.
-row() { printf '%s\t' "$1" "$2" "$3" "$4" "$5" "$6"; printf '%s\n' "$7"; } >>"$OUT/rows.tsv"
-table_print() {
-  echo
-  echo "weir $(git -C "$WEIR_ROOT" describe --always --dirty 2>/dev/null || echo '?'), $(date +%F), $(nproc) cores of $(sed -nE 's/^model name.*: //p' /proc/cpuinfo | head -n 1), everything on this machine"
-  echo
-  awk -F'\t' '
-    function n(x) { if (x !~ /^[0-9]+$/) return x; while (match(x, /^[0-9]+[0-9][0-9][0-9]($|,)/)) { l = index(x, ","); if (!l) l = length(x) + 1; x = substr(x, 1, l - 4) "," substr(x, l - 3) } return x }
-    BEGIN { f = "%-34s %12s %-11s %-10s %12s %7s  %-38s %s\n"; printf f, "what", "figure", "unit", "target", "reference", "ratio", "reference is", "note" }
-    { printf f, $1, n($2), $3, $4, n($5), ($5 > 0 && $2 ~ /^[0-9.]+$/) ? sprintf("%.2f", $2 / $5) : "", $6, $7 }' "$OUT/rows.tsv"
-  [ ! -s "$OUT/hosts.tsv" ] || { echo; column -t -s $'\t' "$OUT/hosts.tsv"; }
-}
-
 # system_fresh: empty stores and an empty topic; hosts stopped.
 system_fresh() {
   local name
@@ -61,11 +48,4 @@ system_fresh() {
 }
 group_forget() {
   kafka_tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$(kafka_plain)" --delete --group "$1" >/dev/null 2>&1 || true
-}
-# profile_begin NAME, profile_end NAME: with KEEP=perf, where its CPU time goes: $OUT/NAME.perf.
-profile_begin() { [ "$KEEP" != perf ] || { perf record -q -g -F 499 -o "$OUT/$1.data" -p "$(pid_of "$1")" >/dev/null 2>&1 9>&- & PROFILER=$!; }; }
-profile_end() {
-  [ "$KEEP" = perf ] || return 0
-  kill -INT "$PROFILER"; wait "$PROFILER" 2>/dev/null || true
-  perf report -i "$OUT/$1.data" --no-children --percent-limit 1 -g none --stdio >"$OUT/$1.perf" 2>/dev/null || true
 }

@@ -1,9 +1,9 @@
-# relay: three ways for an event into the topic, in turns, each ROUNDS times at the same load:
+# relay: three ways for an event into the topic, in turns, each PAIRS times at the same load:
 #   inline       published by the ingress and confirmed, a relay beside it (grace 10s): as it ships
 #   unconfirmed  the same without relay and confirmations: what those cost is the difference
 #   outbox       not published by the ingress; a relay with grace 0 reads each event from the ledger
 # Then a relay that was away: how fast it catches up with AWAY events, and what bets notice of it.
-relay_about() { echo "$((ROUNDS * 3 * (RELAY_SECONDS + 6) + 60)) s"; }
+relay_about() { echo "$((PAIRS * 3 * (RELAY_SECONDS + 6) + 60)) s"; }
 
 relay_hosts_start() { # ARRANGEMENT
   case $1 in
@@ -33,38 +33,38 @@ relay_round() {
   [ "$1" = unconfirmed ] || names="$names relay"
   [ "$1" != outbox ] || host=relay
   relay_hosts_start "$1"
-  wrk_run bet 1 64 # connections and caches
+  players_run --steps 0:1 # connections and caches
   before=$(accepted)
   # shellcheck disable=SC2086
   cpu_begin $names
-  wrk_run bet "$RELAY_SECONDS" 64
+  players_run --steps "0:$RELAY_SECONDS"
   n=$(($(accepted) - before)) end=$((SECONDS + 30))
   while [ "$1" != unconfirmed ] && [ "$(backlog)" != 0 ] && [ $SECONDS -lt $end ]; do sleep 0.1; done
   cpu_end
-  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$(per_second "$n" "$(wrk_value ms)")" "$(wrk_value p50)" "$(wrk_value p99)" \
+  printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$(player accepted_s)" "$(player p50)" "$(player p99)" \
     "$(awk -v tick="$WINDOW_TICKS" -v n="$n" '$1 != "machine" {s += $2} END {printf "%.1f", s / tick * 1e6 / n}' "$OUT/cpu")" \
-    "$(age_ms $host 0.5)" "$(age_ms $host 0.99)" "$(wrk_value errors)" >>"$OUT/relay.tsv"
+    "$(age_ms $host 0.5)" "$(age_ms $host 0.99)" "$(player errors)" >>"$OUT/relay.tsv"
   for name in $names; do printf '%s %s: %s\n' "$1" "$name" "$(cpu_of "$name" "$n")"; done >>"$OUT/relay.cpu"
   relay_hosts_stop
 }
 
-median() { sort -g | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'; }
 # of ARRANGEMENT COLUMN: the median of the rounds. against ARRANGEMENT COLUMN: of the ratios to `unconfirmed`, round by round.
 of() { awk -v a="$1" -v c="$2" '$1 == a {print $c}' "$OUT/relay.tsv" | median; }
 against() {
   awk -v a="$1" -v c="$2" '$1 == a {x[++n] = $c} $1 == "unconfirmed" {y[++m] = $c} END {for (i = 1; i <= n; i++) printf "%.3f\n", x[i] / y[i]}' "$OUT/relay.tsv" | median
 }
 relay_row() { # ARRANGEMENT TARGET
-  row "events: $1, 64 connections" "$(printf %.0f "$(of "$1" 2)")" bets/s "$2" "$(printf %.0f "$(of unconfirmed 2)")" "no relay, no confirmations" \
-    "in pairs: bets/s $(against "$1" 2), CPU $(against "$1" 5); all CPU $(of "$1" 5) ms per 1,000, HTTP p50 $(of "$1" 3) p99 $(of "$1" 4) ms, in the topic after p50 $(of "$1" 6) p99 $(of "$1" 7) ms, $(of "$1" 8) errors"
+  awk -v a="$1" '$1 == a {x[++n] = $2} $1 == "unconfirmed" {y[++m] = $2} END {for (i = 1; i <= n; i++) printf "%s\t%s\n", x[i], y[i]}' "$OUT/relay.tsv" >"$OUT/pairs.$1"
+  pairs_row "$1" "events: $1, 64 connections" bets/s "$2" "no relay, no confirmations" \
+    "CPU $(against "$1" 5) of it; all CPU $(of "$1" 5) ms per 1,000, HTTP p50 $(of "$1" 3) p99 $(of "$1" 4) ms, in the topic after p50 $(of "$1" 6) p99 $(of "$1" 7) ms, $(of "$1" 8) errors"
 }
 
 # AWAY events that nobody published, an hour old; the relay starts while bets come in.
 relay_away() {
   local began ms alone beside
   weir_start ingress; weir_wait ingress
-  wrk_run bet 5 16
-  alone="$(wrk_value requests_s) bets/s, p99 $(wrk_value p99) ms"
+  players_run --steps 0:5 --connections 16
+  alone="$(player accepted_s) bets/s, p99 $(player p99) ms"
   pg weir -c "with s as (select shard, last_seq from ledger.shards), m as (select count(*) n from s) insert into ledger.entries
     select 'away-' || g % 1000, 'debit', 'away-' || g, decode(repeat('00', 16), 'hex'), 'accepted', 1, 'EUR', 0, now() - interval '1 hour',
       t.epoch, s.shard, s.last_seq + 1 + g / m.n, decode(repeat('ab', 150), 'hex')
@@ -73,8 +73,8 @@ relay_away() {
   began=$(now_ms)
   weir_start relay
   cpu_begin relay postgres kafka
-  wrk_run bet 5 16
-  beside="$(wrk_value requests_s) bets/s, p99 $(wrk_value p99) ms"
+  players_run --steps 0:5 --connections 16
+  beside="$(player accepted_s) bets/s, p99 $(player p99) ms"
   while [ "$(pg weir -Atc "select count(*) from ledger.shards s where exists (select from ledger.entries e where e.shard = s.shard and e.seq > s.published and e.account_id like 'away-%')")" != 0 ]; do sleep 0.1; done
   ms=$(($(now_ms) - began))
   cpu_end
@@ -86,12 +86,11 @@ relay_away() {
 relay() {
   local round arrangement order
   system_fresh
-  rm -f "$OUT/filled"
   weir_start wallet; weir_wait wallet 30
   weir_start ingress; weir_wait ingress 30
-  step players "$(thousands "$ACCOUNTS") accounts opened and funded" "10 s" players_ready
+  players_step
   relay_hosts_stop
-  for ((round = 0; round < ROUNDS; round++)); do
+  for ((round = 0; round < PAIRS; round++)); do
     [ $((round % 2)) = 0 ] && order="inline unconfirmed outbox" || order="unconfirmed inline outbox"
     for arrangement in $order; do relay_round $arrangement; done
   done

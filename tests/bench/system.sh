@@ -1,110 +1,123 @@
-# system: five hosts and all engines on one machine, players by wrk, then the audit.
-system_about() { echo "$(((SECONDS_EACH + 10) * 2 + 60)) s"; }
-HTTP() { echo "http://127.0.0.1:$WEIR_HTTP_PORT"; }
+# system: five hosts and all engines on one machine, in turns with what one part of it could do alone; then the audit.
+system_about() { echo "$((PAIRS * (SECONDS_EACH * 2 + 36) + 40)) s"; }
 
-# wrk_run PHASE SECONDS CONNECTIONS: its summary as "NAME VALUE" lines in $OUT/wrk.
-wrk_run() {
-  PHASE=$1 ACCOUNTS=$ACCOUNTS RUN_ID=$(date +%s%N | tail -c 12) wrk -t 2 -c "$3" -d "$2s" --timeout 5s -s "$BENCH/players.lua" "$(HTTP)" >"$OUT/wrk.log" 2>&1 9>&- ||
-    die "bench: wrk failed: $(tail -n 1 "$OUT/wrk.log")"
-  sed -n 's/^bench //p' "$OUT/wrk.log" >"$OUT/wrk"
-}
-wrk_value() { awk -v name="$1" '$1 == name {print $2}' "$OUT/wrk"; }
-
-# players_ready: every account opened and with money, by the API. A repeated request changes nothing.
-players_ready() {
-  local n tries
-  for tries in 1 2 3 4 5 6 7 8; do
-    wrk_run open 3 32
-    n=$(pg weir -Atc 'select count(*) from ledger.accounts')
-    [ "$n" -lt "$ACCOUNTS" ] || break
-  done
-  for tries in 1 2 3 4 5 6 7 8; do
-    wrk_run fund 3 32
-    n=$(pg weir -Atc 'select count(*) from ledger.accounts where balance_minor > 0')
-    [ "$n" -lt "$ACCOUNTS" ] || return 0
-  done
-  die "bench: only $n of $ACCOUNTS accounts are funded: $(tail -n 3 "$OUT/wrk.log")"
-}
-
-accepted() { pg weir -Atc 'select sum(last_seq) from ledger.shards'; }
-
-# settle_wait: until every accepted bet is confirmed and in both stores; SETTLE_MS is how long that took.
-settle_wait() {
-  local began end=$((SECONDS + 180)) ledger recorded=0 analysed=0
-  began=$(now_ms)
-  ledger=$(accepted)
-  while [ "$recorded $analysed" != "$ledger $ledger" ]; do
-    [ $SECONDS -lt $end ] || { say system "not settled after 180 s: ledger $ledger, PostgreSQL $recorded, ClickHouse $analysed"; break; }
-    recorded=$(settled recorder pg-sink) analysed=$(settled analytics ch-sink)
-    [ "$recorded" -lt "$ledger" ] || recorded=$(pg weir -Atc 'select count(*) from record.bets')
-    [ "$analysed" -lt "$ledger" ] || analysed=$(ch 'select count() from weir.bets')
-    sleep 0.2
-  done
-  SETTLE_MS=$(($(now_ms) - began))
-}
-
-# bets CONNECTIONS: one row of bets, and a line a process of what it took.
-bets() {
-  local before after name n all="$WEIR_HOSTS kafka postgres clickhouse"
-  before=$(accepted)
-  # shellcheck disable=SC2086
-  cpu_begin $all
-  wrk_run bet "$SECONDS_EACH" "$1"
-  after=$(accepted) n=$((after - before))
-  settle_wait
-  cpu_end
-  row "system, $1 connections" "$(per_second $n "$(wrk_value ms)")" bets/s "≥ 8,000" "$2" "$3" \
-    "p50 $(wrk_value p50) p99 $(wrk_value p99) ms (target < 100), $(wrk_value errors) errors, in both stores $(awk -v ms="$SETTLE_MS" 'BEGIN {printf "%.1f", ms / 1000}') s later"
-  {
-    [ -s "$OUT/hosts.tsv" ] || printf 'CPU ms per 1,000 bets\t%s\tothers and wrk, cores\n' "$(echo $all | sed 's/ /\t/g')"
-    printf '%s connections' "$1"; for name in $all; do printf '\t%s' "$(cpu_of "$name" $n)"; done; printf '\t%s\n' "$(cpu_others)"
-    printf 'peak MB'; for name in $WEIR_HOSTS; do printf '\t%s' "$(peak_mb "$name")"; done; printf '\n'
-  } >>"$OUT/hosts.tsv"
-}
-
-# What the HTTP part alone takes: the same requests into http-ingress ▸ null.
-null_reference() {
-  export WEIR_BENCH_NULL_ADMIN_PORT=30186
+# null_pairs: the HTTP interface in front of nothing, and the same library, answering by itself.
+null_pairs() {
+  local i name note
   weir_start bench-null "$BENCH/null.conf"
   weir_wait bench-null 30
-  cpu_begin bench-null
-  wrk_run bet 5 64
-  cpu_end
-  row "http-ingress ▸ null" "$(wrk_value requests_s)" requests/s "" "" "" "p99 $(wrk_value p99) ms, $(cpu_of bench-null "$(wrk_value requests)") ms CPU per 1,000"
+  start bench-mhd "$WEIR_BUILD/tests/bench/bench-mhd" "$WEIR_BENCH_MHD_PORT"
+  wait_until bench-mhd 10 port_taken "$WEIR_BENCH_MHD_PORT"
+  for ((i = 0; i < PAIRS; i++)); do
+    for name in $([ $((i % 2)) = 0 ] && echo bench-null bench-mhd || echo bench-mhd bench-null); do
+      cpu_begin $name
+      case $name in bench-null) players_run --steps 0:3 ;; *) players_run --steps 0:3 --to "127.0.0.1:$WEIR_BENCH_MHD_PORT" ;; esac
+      cpu_end
+      keep "$name.rate" "$(player requests_s)"
+      keep "$name.cpu" "$(cpu_of $name "$(player requests)")"
+      keep "$name.p99" "$(player p99)"
+    done
+    pair null "$(tail -n 1 "$OUT/kept.bench-null.rate")" "$(tail -n 1 "$OUT/kept.bench-mhd.rate")"
+    pair null-cpu "$(tail -n 1 "$OUT/kept.bench-null.cpu")" "$(tail -n 1 "$OUT/kept.bench-mhd.cpu")"
+  done
+  note="p99 $(kept bench-null.p99) ms, reference $(kept bench-mhd.p99); the players take $(player cpu_us) µs CPU a request"
+  pairs_row null "http-ingress ▸ null, 64 connections" requests/s "" "libmicrohttpd alone, external epoll" "$note"
+  pairs_row null-cpu "http-ingress ▸ null, CPU" "µs a request" "" "libmicrohttpd alone, external epoll" ""
   weir_stop bench-null
+  stop bench-mhd
 }
 
 pgbench_bin() { if has pgbench; then command -v pgbench; else echo "$(postgres_bin)/pgbench"; fi; }
 
 # What PostgreSQL takes when a program writes each bet in a transaction of its own: lock, look up, insert, update, commit.
-ledger_reference() {
-  local log=$OUT/pgbench.log
+ledger_prepare() {
   pg weir -c 'create schema reference' \
     -c 'create table reference.shards (like ledger.shards including all)' -c 'insert into reference.shards select * from ledger.shards' \
     -c 'create table reference.accounts (like ledger.accounts including all)' -c 'insert into reference.accounts select * from ledger.accounts' \
     -c 'create table reference.entries (like ledger.entries including all)'
-  "$(pgbench_bin)" -n -M prepared -c 64 -j 2 -T 10 -D accounts="$ACCOUNTS" -f "$BENCH/one_by_one.sql" "$(postgres_url weir)" >"$log" 2>&1 ||
+}
+ledger_turn() { # LEDGER_S: bets a second
+  local log=$OUT/pgbench.log
+  "$(pgbench_bin)" -n -M prepared -c 64 -j 2 -T 5 -D accounts="$ACCOUNTS" -f "$BENCH/one_by_one.sql" "$(postgres_url weir)" >"$log" 2>&1 ||
     die "bench: pgbench failed: $(tail -n 1 "$log")"
-  pg weir -c 'drop schema reference cascade' 2>/dev/null
-  sed -nE 's/^tps = ([0-9]+).*/\1/p' "$log"
+  LEDGER_S=$(sed -nE 's/^tps = ([0-9]+).*/\1/p' "$log")
+}
+
+# bets_turn CONNECTIONS: closed loop, until every bet is in both stores; CPU of every process for it.
+bets_turn() {
+  local before n name all="$WEIR_HOSTS kafka postgres clickhouse"
+  before=$(accepted)
+  # shellcheck disable=SC2086
+  cpu_begin $all
+  players_run --steps "0:$SECONDS_EACH" --connections "$1"
+  settle_wait
+  cpu_end
+  n=$(($(accepted) - before))
+  for name in $all; do keep "cpu.$1.$name" "$(cpu_of "$name" $n)"; done
+  keep "cpu.$1.players" "$(player cpu_us)"
+  for name in p50 p99 p999; do keep "$1.$name" "$(player $name)"; done
+  keep "$1.errors" "$(player errors)"
+  keep "$1.settle" "$(awk -v ms="$SETTLE_MS" 'BEGIN {printf "%.1f", ms / 1000}')"
+}
+bets_row() { # CONNECTIONS
+  pairs_row "system.$1" "system, $1 connections" bets/s "$([ "$1" -lt 256 ] || echo "≥ 8,000")" "pgbench: the same ledger rows, one a transaction" \
+    "p50 $(kept "$1.p50") p99 $(kept "$1.p99") (target < 100) p999 $(kept "$1.p999") ms, $(kept "$1.errors") errors, in both stores $(kept "$1.settle") s later"
+}
+# hosts_table: CPU of each process a bet, and its peak memory, beside the table.
+hosts_table() {
+  local connections name all="$WEIR_HOSTS kafka postgres clickhouse players"
+  {
+    printf 'CPU µs a bet\t%s\n' "$(echo $all | sed 's/ /\t/g')"
+    for connections in $CONNECTIONS; do
+      printf '%s connections' "$connections"; for name in $all; do printf '\t%.1f' "$(kept "cpu.$connections.$name")"; done; printf '\n'
+    done
+    printf 'peak MB'; for name in $WEIR_HOSTS; do printf '\t%s' "$(peak_mb "$name")"; done; printf '\n'
+  } >"$OUT/hosts.tsv"
+}
+
+# wallet_pairs: the wallet call at half the rate of saturation, as the ingress tells it in Server-Timing, and a bare unary
+# gRPC call of as many bytes between two processes, at the same rate.
+wallet_pairs() {
+  local i rate
+  rate=$(awk '{print int($1 / 2)}' <<<"$(cut -f 1 "$OUT/pairs.system.${CONNECTIONS##* }" | median)")
+  start bench-echo "$WEIR_BUILD/tests/bench/bench-echo" serve "127.0.0.1:$WEIR_BENCH_ECHO_PORT"
+  wait_until bench-echo 10 port_taken "$WEIR_BENCH_ECHO_PORT"
+  for ((i = 0; i < PAIRS; i++)); do
+    wallet_turn "$rate"
+    echo_turn "$rate"
+    pair wallet "$(player wallet_p99)" "$(tail -n 1 "$OUT/kept.echo.p99")"
+    keep wallet.p50 "$(player wallet_p50)"
+  done
+  stop bench-echo
+  pairs_row wallet "wallet call at $(thousands "$rate") bets/s, p99" ms "" "bare gRPC unary echo, C core, as many a second" \
+    "p50 $(kept wallet.p50) ms, reference $(kept echo.p50); the wallet's has a PostgreSQL commit in it"
+}
+wallet_turn() { players_run --steps "$1:4" --connections 256; }
+echo_turn() {
+  "$WEIR_BUILD/tests/bench/bench-echo" call "127.0.0.1:$WEIR_BENCH_ECHO_PORT" "$1" 4 200 >"$OUT/echo.log" || die "bench: bench-echo failed"
+  keep echo.p50 "$(awk '$2 == "p50" {print $3}' "$OUT/echo.log")"
+  keep echo.p99 "$(awk '$2 == "p99" {print $3}' "$OUT/echo.log")"
 }
 
 system() {
-  local connections reference name
-  system_fresh
-  rm -f "$OUT/filled"
-  null_reference
-  for name in $WEIR_HOSTS; do weir_start "$name"; done
-  for name in $WEIR_HOSTS; do weir_wait "$name" 30; done
-  step players "$(thousands "$ACCOUNTS") accounts opened and funded" "10 s" players_ready
-  reference=$(ledger_reference)
-  for connections in $CONNECTIONS; do bets "$connections" "$reference" "pgbench: the same ledger rows, one a transaction"; done
-  audit_exact
-}
-audit_exact() {
-  local status=0
-  "$WEIR_BUILD/weir-audit" --ledger "$(weir_db audit)" --record "$(weir_db audit)" --table record.bets --kafka "$(kafka_brokers)" \
-    --topic "$WEIR_TOPIC" --kafka-user "$KAFKA_USER" --kafka-password-file "$SECRETS/kafka-password" --clickhouse "$(clickhouse_url)" \
-    --wait 30 >"$OUT/audit.log" 2>&1 || status=$?
-  row "audit of $(accepted) bets" "$([ $status = 0 ] && echo exact || echo "NOT EXACT")" "" exact "" "" "$([ $status = 0 ] || tail -n 1 "$OUT/audit.log")"
+  local i connections
+  null_pairs
+  system_started
+  ledger_prepare
+  for ((i = 0; i < PAIRS; i++)); do
+    [ $((i % 2)) = 0 ] || ledger_turn
+    for connections in $CONNECTIONS; do
+      bets_turn "$connections"
+      keep "rate.$connections" "$(player accepted_s)"
+    done
+    [ $((i % 2)) = 1 ] || ledger_turn
+    for connections in $CONNECTIONS; do pair "system.$connections" "$(tail -n 1 "$OUT/kept.rate.$connections")" "$LEDGER_S"; done
+  done
+  for connections in $CONNECTIONS; do bets_row "$connections"; done
+  hosts_table
+  wallet_pairs
+  [ -z "$results" ] || profile
+  settle_wait
+  audit_exact system
+  hosts_stop
 }
