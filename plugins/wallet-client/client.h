@@ -1,7 +1,7 @@
-/* client.h - the parts of wallet-client: the stage (wallet_client.c), debits in flight (debit.c), one stream to one
- * address (link.c, reply.c), which links there are (links.c) and how names become addresses (names.c), unary calls
- * (unary.c), events sent on and confirmed back (publish.c), results (result.c), the wire form of the messages
- * (messages.c). */
+/* client.h - the parts of wallet-client: the stage (wallet_client.c), debits in flight (debit.c) and how many
+ * (limit.c), one stream to one address (link.c, reply.c), which links there are (links.c) and how names become
+ * addresses (names.c), unary calls (unary.c), events sent on and confirmed back (publish.c), results (result.c), the
+ * wire form of the messages (messages.c). */
 #ifndef WALLET_CLIENT_H
 #define WALLET_CLIENT_H
 #include "grpc_lane.h"
@@ -41,6 +41,7 @@ enum {
     METRIC_NOT_PUBLISHED,
     METRIC_LEFT_TO_RELAY,
     METRIC_LATE,
+    METRIC_LIMIT,
     METRIC_STREAMS
 };
 
@@ -90,7 +91,7 @@ struct debit {
     struct weir_event *ev;
     struct link *link;
     bool sent; /* the message was given to gRPC: from now on it may be executed */
-    uint64_t started, due;
+    uint64_t started, due, sent_ns;
     uint32_t slot, generation, shard;
 };
 
@@ -151,6 +152,13 @@ struct forwarded { /* the cookie of an event's ticket */
     struct confirmed mark;
 };
 
+enum { LIMIT_MOST = 1 << 20 };
+struct limit {
+    double most;   /* debits that were sent and are not answered */
+    uint32_t sent; /* so many are */
+    uint64_t cut_ns;
+};
+
 struct client {
     struct weir_ctx *ctx;
     const struct cfg *cfg;
@@ -162,6 +170,7 @@ struct client {
     uint32_t n_slabs, n_debits;
     struct node free_debits, by_time;
     struct weir_timer timeouts;
+    struct limit limit;
     /* where they go */
     struct names names;
     struct link *links;
@@ -195,6 +204,13 @@ void debit_fail(struct client *, struct debit *, const char *why); /* UNKNOWN wh
 void debit_queue(struct client *, struct debit *);                 /* at the owner of its shard, or fails it */
 void debits_close(struct client *);
 void on_timeouts(struct weir_timer *);
+
+/* limit.c */
+void limit_init(struct client *);
+uint32_t limit_room(const struct client *);
+bool limit_too_old(const struct client *, const struct debit *, uint64_t now);
+void limit_sent(struct client *, struct debit *, uint64_t now);
+void limit_done(struct client *, const struct debit *); /* of one that was sent */
 
 /* link.c */
 void link_start(struct link *);

@@ -51,6 +51,7 @@ static struct debit *debit_new(struct client *c)
 
 static void debit_free(struct client *c, struct debit *d)
 {
+    if (d->sent) limit_done(c, d);
     ring_remove(&d->in_time);
     ring_remove(&d->in_queue);
     ring_append(&c->free_debits, &d->in_time);

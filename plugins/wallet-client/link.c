@@ -179,12 +179,17 @@ static uint32_t put_debits(struct link *l, struct buf *b)
 {
     struct client *c = l->c;
     uint64_t now = c->ctx->host->now(c->ctx);
-    uint32_t n = 0;
-    for (struct node *at = l->queue.next, *next; at != &l->queue && n < DEBITS_MAX && b->n < BYTES_MAX; at = next) {
+    uint32_t n = 0, room = limit_room(c);
+    if (room > DEBITS_MAX) room = DEBITS_MAX;
+    for (struct node *at = l->queue.next, *next; at != &l->queue && n < room && b->n < BYTES_MAX; at = next) {
         struct debit *d = weir_container(at, struct debit, in_queue);
         next = at->next;
         if (d->ev->deadline_ns && d->ev->deadline_ns <= now) {
             debit_fail(c, d, "its deadline passed before it was sent");
+            continue;
+        }
+        if (limit_too_old(c, d, now)) {
+            debit_fail(c, d, "the wallet is busy");
             continue;
         }
         debit_put(b, debit_id(d), budget_ms(d, now), d->ev->value);
@@ -195,11 +200,12 @@ static uint32_t put_debits(struct link *l, struct buf *b)
 
 static void mark_sent(struct link *l, uint32_t n)
 {
+    uint64_t now = l->c->ctx->host->now(l->c->ctx);
     while (n--) {
         struct debit *d = weir_container(l->queue.next, struct debit, in_queue);
         ring_remove(&d->in_queue);
-        d->sent = true;
-        if (!l->silent_since) l->silent_since = l->c->ctx->host->now(l->c->ctx);
+        limit_sent(l->c, d, now);
+        if (!l->silent_since) l->silent_since = now;
     }
 }
 

@@ -51,6 +51,8 @@ static const struct weir_metric metrics[] = {
                               "Events not sent on because `unconfirmed_max` was reached.", NULL, NULL},
     [METRIC_LATE] = {"late_replies_total", WEIR_COUNTER, "Bets accepted after their caller was told \"unknown\".", NULL,
                      NULL},
+    [METRIC_LIMIT] = {"limit_debits", WEIR_GAUGE, "Debits that may wait for an answer; more are refused at once.", NULL,
+                      NULL},
     [METRIC_STREAMS] = {"ready_streams", WEIR_GAUGE, "Wallets with an open stream.", NULL, NULL},
     {NULL},
 };
@@ -195,6 +197,7 @@ static int open_lane(struct weir_ctx *ctx, struct weir_err *err)
     ring_init(&c->by_time);
     ring_init(&c->forwarded);
     ring_init(&c->calls);
+    limit_init(c);
     if (find_schemas(c, err) || names_parse(c->cfg->target, &c->names, err)) return -1;
     c->owner = calloc((size_t)c->cfg->shards, sizeof(struct link *));
     if (!c->owner) {

@@ -1,0 +1,61 @@
+/* limit.c - how many debits the wallets may have unanswered: no more than they answer within a part of `timeout`. A
+ * longer queue has them work on debits whose players have been told "unknown" meanwhile: then all are late, and none is
+ * accepted. What is beyond waits here, unsent, for another part; then it is refused as not executed, which is definite,
+ * and which holds up those who would send it again at once. How many that is nobody knows beforehand: more are let in
+ * while answers come in time, fewer as soon as they do not, as TCP finds its window (additive increase, multiplicative
+ * decrease; V. Jacobson, Congestion Avoidance and Control, 1988). */
+#include "client.h"
+
+static const double least = 64, grow = 16, cut = 0.7;
+
+/* The rest of `timeout` is for what is before and behind us. */
+static uint64_t part(const struct client *c)
+{
+    return c->cfg->timeout / 8 * 3;
+}
+
+static void set(struct client *c, double most)
+{
+    c->limit.most = most < least ? least : most;
+    c->ctx->host->metric(c->ctx, METRIC_LIMIT, NULL, c->limit.most);
+}
+
+void limit_init(struct client *c)
+{
+    set(c, LIMIT_MOST);
+}
+
+uint32_t limit_room(const struct client *c)
+{
+    uint32_t most = (uint32_t)c->limit.most;
+    return most > c->limit.sent ? most - c->limit.sent : 0;
+}
+
+bool limit_too_old(const struct client *c, const struct debit *d, uint64_t now)
+{
+    return now - d->started > part(c);
+}
+
+void limit_sent(struct client *c, struct debit *d, uint64_t now)
+{
+    d->sent = true;
+    d->sent_ns = now;
+    c->limit.sent++;
+}
+
+/* Answered, or given up. Cut once in the time that an answer may take: the others of that time were in the same queue.
+ */
+void limit_done(struct client *c, const struct debit *d)
+{
+    struct limit *l = &c->limit;
+    uint64_t now = c->ctx->host->now(c->ctx);
+    uint32_t sent = l->sent--;
+    if (sent >= (uint32_t)l->most) client_wake(c); /* others wait for this room */
+    if (now - d->sent_ns <= part(c)) {
+        bool used = sent * 2 > (uint32_t)l->most; /* what nobody asks for need not grow */
+        if (used && l->most < LIMIT_MOST) set(c, l->most + grow / l->most);
+    } else if (now - l->cut_ns >= part(c)) {
+        l->cut_ns = now;
+        set(c, (sent < l->most ? sent : l->most) * cut); /* what was never asked for says nothing */
+    }
+}
