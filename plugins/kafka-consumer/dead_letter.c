@@ -105,45 +105,50 @@ static bool add_number(rd_kafka_headers_t *headers, const char *name, long long 
     return add(headers, name, text);
 }
 
-/* How often it was tried, this time included. */
-static long long attempts(const struct letter *l, const rd_kafka_headers_t *own)
+static bool add_own(rd_kafka_headers_t *headers, const struct weir_pair *p)
 {
-    const void *value;
-    size_t n;
-    bool before = own && !rd_kafka_header_get_last(own, ATTEMPT_HEADER, &value, &n);
-    return 1ll + l->slot->attempt + (before ? attempts_before((struct weir_slice){value, n}) : 0);
+    return rd_kafka_header_add(headers, (const char *)p->name.p, (ssize_t)p->name.n, p->value.p, (ssize_t)p->value.n) ==
+           RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* The record's own headers, then where it came from and why it is here. */
+/* The record's own headers, then where it came from, why it is here, and how often it was tried, this time included. */
 static rd_kafka_headers_t *headers_of(const struct consumer *c, const struct letter *l)
 {
-    const rd_kafka_message_t *m = l->slot->msg;
-    rd_kafka_headers_t *own = NULL;
-    bool has = !rd_kafka_message_headers(m, &own);
-    rd_kafka_headers_t *headers = has ? rd_kafka_headers_copy(own) : rd_kafka_headers_new(ADDED);
+    const struct slot *s = l->slot;
+    struct headers own = headers_begin(s->bytes, s->n_headers);
+    struct weir_pair pair;
+    uint16_t before = 0;
+    bool ok = true;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(ADDED);
     if (!headers) return NULL;
-    if (add(headers, "weir.dead.topic", c->topic) && add_number(headers, "weir.dead.partition", m->partition) &&
-        add_number(headers, "weir.dead.offset", m->offset) &&
+    while (ok && headers_next(&own, &pair)) {
+        ok = add_own(headers, &pair);
+        if (pair.name.n == sizeof ATTEMPT_HEADER - 1 && !memcmp(pair.name.p, ATTEMPT_HEADER, pair.name.n))
+            before = attempts_before(pair.value);
+    }
+    if (ok && add(headers, "weir.dead.topic", c->topic) && add_number(headers, "weir.dead.partition", s->part->id) &&
+        add_number(headers, "weir.dead.offset", s->wm.offset) &&
         add(headers, "weir.dead.group", (const char *)c->cfg->group.p) &&
         add(headers, "weir.dead.pipeline", c->ctx->pipeline) && add(headers, "weir.dead.stage", l->stage) &&
         add(headers, "weir.dead.plugin", l->plugin) && add(headers, "weir.dead.class", l->class) &&
         add(headers, "weir.dead.error", l->why) &&
-        add_number(headers, "weir.dead.attempt", attempts(l, has ? own : NULL)) &&
+        add_number(headers, "weir.dead.attempt", 1ll + s->attempt + before) &&
         (!c->cfg->event || add(headers, "weir.dead.event", c->cfg->event->full_name)))
         return headers;
     rd_kafka_headers_destroy(headers);
     return NULL;
 }
 
-/* Payloads are not copied: the slot keeps the message until the report has come. */
+/* Payloads are not copied: the slot keeps them until the report has come. */
 static rd_kafka_resp_err_t produce(struct consumer *c, struct letter *l)
 {
-    const rd_kafka_message_t *m = l->slot->msg;
+    const struct weir_slice key = record_key(l->slot), value = record_value(l->slot);
     rd_kafka_headers_t *headers = headers_of(c, l);
     if (!headers) return RD_KAFKA_RESP_ERR__FAIL;
-    rd_kafka_resp_err_t err = rd_kafka_producev(
-        c->dead.rk, RD_KAFKA_V_TOPIC((const char *)c->cfg->dead_letters.topic.p), RD_KAFKA_V_KEY(m->key, m->key_len),
-        RD_KAFKA_V_VALUE(m->payload, m->len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(l), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t err =
+        rd_kafka_producev(c->dead.rk, RD_KAFKA_V_TOPIC((const char *)c->cfg->dead_letters.topic.p),
+                          RD_KAFKA_V_KEY(key.p, key.n), RD_KAFKA_V_VALUE((void *)(uintptr_t)value.p, value.n),
+                          RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(l), RD_KAFKA_V_END);
     if (err) rd_kafka_headers_destroy(headers);
     return err;
 }

@@ -1,6 +1,6 @@
 /* emit.c - messages to events, and what became of them back to the watermark.
- * Bytes are copied into the batch, which may live longer than the message; the message is kept until its event is dealt
- * with, because RETRY and UNKNOWN mean: emit it again. */
+ * A record's bytes are kept until its event is dealt with, because RETRY and UNKNOWN mean: emit it again. They are
+ * copied into the batch, which may live longer. */
 #include "kafka_consumer.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,115 +42,100 @@ static void add_ready(struct part *p, struct slot *s)
     if (!s->next) p->ready_last = s;
 }
 
-/* A slot per message before any is taken: none that was taken may be lost for want of memory. */
-static struct slot *slots_new(uint32_t *n)
+/* What was taken last and is still in the library's messages: without a partition nobody wants it. */
+void taken_forget(struct consumer *c)
 {
-    struct slot *list = NULL;
-    for (uint32_t i = 0; i < *n; i++) {
-        struct slot *s = malloc(sizeof *s);
-        if (!s) {
-            *n = i;
-            break;
-        }
-        s->next = list;
-        list = s;
-    }
-    return list;
+    for (uint32_t i = 0; i < c->n_taken; i++) rd_kafka_message_destroy(c->taken[i]);
+    c->n_taken = 0;
+    c->taken_of = NULL;
 }
 
-/* Fills p->ready, which is empty, with up to n messages. */
-static void take(struct consumer *c, struct part *p, uint32_t n)
+/* Up to n messages off the queue, without those that are none or were read twice, around a pause: the first one counts.
+ */
+static void take_messages(struct consumer *c, struct part *p, uint32_t n)
 {
-    size_t length = rd_kafka_queue_length(p->queue);
-    if (length < n) n = (uint32_t)length;
-    struct slot *spare = slots_new(&n);
-    ssize_t got = n ? rd_kafka_consume_batch_queue(p->queue, 0, c->taken, n) : 0;
+    int64_t position = p->position;
+    ssize_t got = rd_kafka_consume_batch_queue(p->queue, 0, c->taken, n);
+    c->taken_of = p;
     for (ssize_t i = 0; i < got; i++) {
         rd_kafka_message_t *m = c->taken[i];
         if (m->err) message_error(c, p, m);
-        if (m->err || m->offset < p->position) { /* read twice, around a pause: the first one counts */
+        if (m->err || m->offset < position) {
             rd_kafka_message_destroy(m);
             continue;
         }
-        struct slot *s = spare;
-        spare = s->next;
-        *s = (struct slot){.wm = {.offset = m->offset, .epoch = rd_kafka_message_leader_epoch(m)}, .part = p, .msg = m};
-        watermark_add(&p->wm, &s->wm);
-        p->position = m->offset + 1;
-        add_ready(p, s);
+        position = m->offset + 1;
+        c->taken[c->n_taken++] = m;
     }
-    for (struct slot *next; spare; spare = next) {
-        next = spare->next;
-        free(spare);
+}
+
+/* Fills p->ready, which is empty, with up to n records. What cannot be kept for want of memory stays as it was taken:
+ * false, and nothing else is taken until it can. */
+static bool take(struct consumer *c, struct part *p, uint32_t n)
+{
+    size_t length = c->n_taken ? 0 : rd_kafka_queue_length(p->queue);
+    if (length < n) n = (uint32_t)length;
+    if (n) take_messages(c, p, n);
+    if (!c->n_taken) return true;
+    struct slot *slots = c->taken_of == p ? records_keep(c->taken, c->n_taken) : NULL;
+    if (!slots) return false;
+    for (uint32_t i = 0; i < c->n_taken; i++) {
+        slots[i].part = p;
+        watermark_add(&p->wm, &slots[i].wm);
+        add_ready(p, &slots[i]);
     }
+    p->position = slots[c->n_taken - 1].wm.offset + 1;
+    taken_forget(c);
+    return true;
 }
 
 /* ---- events from messages */
 
-static uint8_t *put(struct weir_slice *to, uint8_t *at, const void *from, size_t n)
+static struct weir_slice moved(struct weir_slice s, const uint8_t *from, const uint8_t *to)
 {
-    *to = (struct weir_slice){from ? at : NULL, n}; /* a NULL value is a tombstone and stays NULL */
-    if (n > 0) memcpy(at, from, n);
-    return at + n;
+    return (struct weir_slice){s.p ? to + (s.p - from) : NULL, s.n};
 }
 
-static size_t header_bytes(const rd_kafka_headers_t *headers, size_t n)
+/* The record's bytes as they are, behind the pairs that point into them. */
+static bool copy(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const struct slot *s)
 {
-    const char *name;
-    const void *value;
-    size_t size, bytes = n * sizeof(struct weir_pair);
-    for (size_t i = 0; i < n && !rd_kafka_header_get_all(headers, i, &name, &value, &size); i++)
-        bytes += strlen(name) + size;
-    return bytes;
-}
-
-/* Headers, key and value in one block of the batch. */
-static bool copy(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const rd_kafka_message_t *m,
-                 const rd_kafka_headers_t *headers)
-{
-    size_t n = headers ? rd_kafka_header_cnt(headers) : 0;
-    uint8_t *block = c->ctx->host->batch_alloc(b, header_bytes(headers, n) + m->key_len + m->len + 1);
+    struct headers h = headers_begin(s->bytes, s->n_headers);
+    struct weir_pair pair;
+    size_t n = (size_t)s->n_headers + s->n_key + s->n_value, most = h.left <= s->n_headers ? h.left : 0;
+    uint8_t *block = c->ctx->host->batch_alloc(b, most * sizeof pair + n + 1);
     if (!block) return false;
     struct weir_pair *pairs = (struct weir_pair *)(void *)block;
-    uint8_t *at = block + n * sizeof *pairs;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = "";
-        const void *value = NULL;
-        size_t size = 0;
-        rd_kafka_header_get_all(headers, i, &name, &value, &size);
-        at = put(&pairs[i].name, at, name, strlen(name));
-        at = put(&pairs[i].value, at, value, size);
+    uint8_t *bytes = block + most * sizeof pair;
+    if (n) memcpy(bytes, s->bytes, n);
+    ev->n_headers = 0;
+    while (ev->n_headers < most && headers_next(&h, &pair)) {
+        pairs[ev->n_headers++] =
+            (struct weir_pair){moved(pair.name, s->bytes, bytes), moved(pair.value, s->bytes, bytes)};
     }
-    at = put(&ev->key, at, m->key, m->key_len);
-    put(&ev->value, at, m->payload, m->len);
+    if (h.left) ev->n_headers = 0; /* malformed: as if it had none */
     ev->headers = pairs;
-    ev->n_headers = (uint32_t)n;
+    ev->key = moved(record_key(s), s->bytes, bytes);
+    ev->value = moved(record_value(s), s->bytes, bytes);
     return true;
 }
 
-/* The library parses the headers when they are asked for, in many small allocations: they go at once, while these are
- * at hand, and are parsed again should the message be emitted again. */
-static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const struct slot *s)
+static uint16_t attempt_of(const struct weir_event *ev, uint32_t attempt)
 {
-    rd_kafka_message_t *m = s->msg;
-    rd_kafka_headers_t *headers = NULL;
-    if (rd_kafka_message_detach_headers(m, &headers)) headers = NULL;
-    bool ok = copy(c, b, ev, m, headers);
-    if (headers) rd_kafka_headers_destroy(headers);
-    if (!ok) return false;
-    ev->schema = c->cfg->event ? c->cfg->event->id : 0;
-    rd_kafka_timestamp_type_t type;
-    int64_t ms = rd_kafka_message_timestamp(m, &type);
-    ev->ts_ns =
-        type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? c->ctx->host->wall(c->ctx) : (uint64_t)ms * 1000000u;
-    ev->position = (uint64_t)m->offset;
-    ev->partition = (uint32_t)m->partition;
-    uint32_t attempt = s->attempt;
     for (uint32_t i = 0; i < ev->n_headers; i++) /* put back by hand: the attempts go on */
         if (ev->headers[i].name.n == sizeof ATTEMPT_HEADER - 1 &&
             !memcmp(ev->headers[i].name.p, ATTEMPT_HEADER, sizeof ATTEMPT_HEADER - 1))
             attempt += attempts_before(ev->headers[i].value);
-    ev->attempt = attempt < UINT16_MAX ? (uint16_t)attempt : UINT16_MAX;
+    return attempt < UINT16_MAX ? (uint16_t)attempt : UINT16_MAX;
+}
+
+static bool fill(struct consumer *c, struct weir_batch *b, struct weir_event *ev, const struct slot *s)
+{
+    if (!copy(c, b, ev, s)) return false;
+    ev->schema = c->cfg->event ? c->cfg->event->id : 0;
+    ev->ts_ns = s->ts_ns ? s->ts_ns : c->ctx->host->wall(c->ctx);
+    ev->position = (uint64_t)s->wm.offset;
+    ev->partition = (uint32_t)s->part->id;
+    ev->attempt = attempt_of(ev, s->attempt);
     return true;
 }
 
@@ -168,16 +153,29 @@ static void out(struct consumer *c, struct part *p)
     c->in_flight++;
 }
 
-/* The first that is ready, when it is wrong by itself: dealt with as if a stage had rejected it. */
-static bool refused(struct consumer *c, struct part *p)
+enum made { MADE, WRONG, NO_MEMORY };
+
+/* The first that is ready as the next event of b; WRONG when it is wrong by itself: then it has been dealt with as if a
+ * stage had rejected it. */
+static enum made make_event(struct consumer *c, struct part *p, struct weir_batch *b)
 {
+    struct weir_event *ev = &b->ev[b->n];
     struct weir_result r;
     char why[200];
     struct slot *s = p->ready;
-    if (!refuse_record(c, s->msg, &r, why)) return false;
+    bool wrong = refuse_size(c, s, &r, why);
+    if (!wrong && !fill(c, b, ev, s)) return NO_MEMORY;
+    if (wrong || refuse_event(c, ev, &r, why)) {
+        *ev = (struct weir_event){0};
+        out(c, p);
+        settled(c, s, &r);
+        return WRONG;
+    }
+    ev->ticket = c->ctx->host->ticket_new(c->ctx, s, 1);
+    if (!ev->ticket) return NO_MEMORY;
     out(c, p);
-    settled(c, s, &r);
-    return true;
+    b->n++;
+    return MADE;
 }
 
 /* Up to n of what is ready, as one batch of one partition. Returns how many have left. */
@@ -192,18 +190,12 @@ static uint32_t forward_ready(struct consumer *c, struct part *p, uint32_t n)
     }
     while (b->n + wrong < count && !c->failed) {
         struct slot *s = p->ready;
-        struct weir_event *ev = &b->ev[b->n];
-        if (refused(c, p)) {
-            wrong++;
-            if (p->ready == s) break; /* no memory for its letter: it comes again */
-            continue;
-        }
-        if (!fill(c, b, ev, s) || !(ev->ticket = c->ctx->host->ticket_new(c->ctx, s, 1))) {
-            wait_until(c, p, NO_MEMORY_NS);
-            break;
-        }
-        out(c, p);
-        b->n++;
+        enum made made = make_event(c, p, b);
+        if (made == WRONG) wrong++;
+        if (made == WRONG && p->ready == s) break; /* no memory for its letter: it comes again */
+        if (made != NO_MEMORY) continue;
+        wait_until(c, p, NO_MEMORY_NS);
+        break;
     }
     uint32_t sent = b->n + wrong;
     c->ctx->host->forward(c->ctx, b);
@@ -218,7 +210,7 @@ static uint32_t emit_part(struct consumer *c, struct part *p, uint32_t most)
     if (n > most) n = most;
     if (n > (uint32_t)c->cfg->batch) n = (uint32_t)c->cfg->batch;
     if (!n) return 0;
-    if (!p->ready) take(c, p, n);
+    if (!p->ready && !take(c, p, n)) wait_until(c, p, NO_MEMORY_NS);
     return c->failed ? 0 : forward_ready(c, p, n);
 }
 
@@ -244,9 +236,8 @@ static void slots_free(struct wm_entry *list)
     while (list) {
         struct slot *s = weir_container(list, struct slot, wm);
         list = list->next;
-        rd_kafka_message_destroy(s->msg);
         dead_free_letter(s);
-        free(s);
+        record_free(s);
     }
 }
 

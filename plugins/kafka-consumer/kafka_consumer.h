@@ -7,7 +7,7 @@
 #ifndef WEIR_KAFKA_CONSUMER_H
 #define WEIR_KAFKA_CONSUMER_H
 #include "kafka_conf.h"
-#include "watermark.h"
+#include "record.h"
 #include <weir/schema.h>
 
 struct dead_cfg {
@@ -43,15 +43,6 @@ enum {
     METRIC_DEAD
 };
 
-struct part;
-struct slot { /* one message that was taken, until the watermark passes it */
-    struct wm_entry wm;
-    struct part *part;
-    rd_kafka_message_t *msg; /* kept: a RETRY emits it again */
-    struct slot *next;       /* in part->ready */
-    struct letter *letter;   /* rejected: its dead letter is on its way */
-    uint16_t attempt;
-};
 struct part {
     int32_t id;
     char label[12];
@@ -103,7 +94,9 @@ struct consumer {
     bool committing, drain_late;
     struct kafka_backoff commit_backoff, fetch_backoff, probe_backoff;
 
-    rd_kafka_message_t **taken; /* cfg->batch of them */
+    rd_kafka_message_t **taken; /* cfg->batch of them: for the length of a take, or until there is memory */
+    uint32_t n_taken;
+    struct part *taken_of; /* whose they are; NULL once that was taken away */
     struct weir_watch watch;
     struct weir_task task;
     struct weir_work work;
@@ -142,10 +135,12 @@ void emit(struct consumer *c);
 void emit_later(struct consumer *c);
 void settled(struct consumer *c, struct slot *slot, const struct weir_result *result);
 void resume(struct weir_timer *timer);
+void taken_forget(struct consumer *c);
 
 /* refuse.c: what is wrong with a record whatever the stages below say. False: nothing; else r is filled. */
 extern const struct weir_outcome refusals[];
-bool refuse_record(const struct consumer *c, const rd_kafka_message_t *m, struct weir_result *r, char why[200]);
+bool refuse_size(const struct consumer *c, const struct slot *s, struct weir_result *r, char why[200]);
+bool refuse_event(const struct consumer *c, const struct weir_event *ev, struct weir_result *r, char why[200]);
 #define ATTEMPT_HEADER "weir.attempt" /* of a record that was put back: how often it has been tried */
 uint16_t attempts_before(struct weir_slice text);
 

@@ -21,6 +21,7 @@ void part_retire(struct consumer *c, struct part *p)
             break;
         }
     c->cursor = NULL;
+    if (c->taken_of == p) taken_forget(c);
     rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
     rd_kafka_queue_destroy(p->queue);
     p->queue = NULL;

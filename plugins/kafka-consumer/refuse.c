@@ -11,30 +11,35 @@ const struct weir_outcome refusals[] = {
     [WRONG_SCHEMA] = {"wrong-schema", "the header `schema_header` names another message than `event`"},
     WEIR_OUTCOME_END};
 
-static const struct header_cfg *missing_header(const struct consumer *c, const rd_kafka_message_t *m)
+static bool is(struct weir_slice a, struct weir_slice b)
+{
+    return a.n == b.n && !memcmp(a.p, b.p, a.n);
+}
+
+/* Mostly they are the first ones, in the order of the list. */
+static const struct header_cfg *missing_header(const struct consumer *c, const struct weir_event *ev)
 {
     const struct weir_list *list = &c->cfg->headers;
-    rd_kafka_headers_t *headers = NULL;
-    if (list->n && rd_kafka_message_headers(m, &headers)) headers = NULL;
     for (uint32_t i = 0; i < list->n; i++) {
         const struct header_cfg *h = (const void *)((const char *)list->items + (size_t)i * list->stride);
-        const void *value;
-        size_t n;
-        if (!headers || rd_kafka_header_get_last(headers, (const char *)h->name.p, &value, &n)) return h;
+        bool found = i < ev->n_headers && is(ev->headers[i].name, h->name);
+        for (uint32_t k = 0; !found && k < ev->n_headers; k++) found = is(ev->headers[k].name, h->name);
+        if (!found) return h;
     }
     return NULL;
 }
 
-/* What its header says that it is, when that is not what is expected. */
-static bool other_schema(const struct consumer *c, const rd_kafka_message_t *m, struct weir_slice *is)
+/* What its header says that it is, when that is not what is expected. The last one of that name counts. */
+static bool other_schema(const struct consumer *c, const struct weir_event *ev, struct weir_slice *found)
 {
-    rd_kafka_headers_t *headers = NULL;
-    const void *value = NULL;
-    if (!c->cfg->schema_header.n || !c->cfg->event || rd_kafka_message_headers(m, &headers)) return false;
-    if (rd_kafka_header_get_last(headers, (const char *)c->cfg->schema_header.p, &value, &is->n)) return false;
-    is->p = value;
+    if (!c->cfg->schema_header.n || !c->cfg->event) return false;
     const char *expected = c->cfg->event->full_name;
-    return is->n != strlen(expected) || memcmp(is->p, expected, is->n) != 0;
+    for (uint32_t i = ev->n_headers; i-- > 0;) {
+        if (!is(ev->headers[i].name, c->cfg->schema_header)) continue;
+        *found = ev->headers[i].value;
+        return !is(*found, (struct weir_slice){(const uint8_t *)expected, strlen(expected)});
+    }
+    return false;
 }
 
 static bool refuse(struct weir_result *r, uint32_t outcome, const char *why)
@@ -44,25 +49,28 @@ static bool refuse(struct weir_result *r, uint32_t outcome, const char *why)
     return true;
 }
 
-bool refuse_record(const struct consumer *c, const rd_kafka_message_t *m, struct weir_result *r, char why[200])
+bool refuse_size(const struct consumer *c, const struct slot *s, struct weir_result *r, char why[200])
+{
+    if (s->n_value <= c->cfg->max_value) return false;
+    snprintf(why, 200, "the value has %u bytes, max_value is %llu", s->n_value, (unsigned long long)c->cfg->max_value);
+    return refuse(r, TOO_LARGE, why);
+}
+
+bool refuse_event(const struct consumer *c, const struct weir_event *ev, struct weir_result *r, char why[200])
 {
     const struct header_cfg *missing;
-    struct weir_slice is;
-    if (m->len > c->cfg->max_value) {
-        snprintf(why, 200, "the value has %zu bytes, max_value is %llu", m->len, (unsigned long long)c->cfg->max_value);
-        return refuse(r, TOO_LARGE, why);
-    }
-    if (!m->payload && c->cfg->event) {
+    struct weir_slice found;
+    if (!ev->value.p && c->cfg->event) {
         snprintf(why, 200, "the record has no value, expected a %.150s", c->cfg->event->full_name);
         return refuse(r, NO_VALUE, why);
     }
-    if ((missing = missing_header(c, m))) {
+    if ((missing = missing_header(c, ev))) {
         snprintf(why, 200, "the record has no header \"%.150s\"", (const char *)missing->name.p);
         return refuse(r, MISSING_HEADER, why);
     }
-    if (other_schema(c, m, &is)) {
-        snprintf(why, 200, "the record says that it is a \"%.*s\", expected %.100s", is.n < 60 ? (int)is.n : 60,
-                 (const char *)is.p, c->cfg->event->full_name);
+    if (other_schema(c, ev, &found)) {
+        snprintf(why, 200, "the record says that it is a \"%.*s\", expected %.100s", found.n < 60 ? (int)found.n : 60,
+                 (const char *)found.p, c->cfg->event->full_name);
         return refuse(r, WRONG_SCHEMA, why);
     }
     return false;
