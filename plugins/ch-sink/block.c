@@ -1,6 +1,7 @@
 /* block.c - appends a row's cells to columns, value by value with its bounds, and writes the columns as one block.
  * Native: columns, rows, then per column name, type, [offsets], [null map], values. */
 #include "block.h"
+#include <endian.h>
 #include <stdio.h>
 
 struct mark { /* where a column stood before the row */
@@ -8,11 +9,22 @@ struct mark { /* where a column stood before the row */
     uint64_t n;
 };
 
-static bool put_le(struct weir_buf *b, uint64_t v, unsigned width)
+static inline bool put_le(struct weir_buf *b, uint64_t v, unsigned width)
 {
-    if (!weir_buf_room(b, 8)) return false;
-    for (unsigned i = 0; i < 8; i++) b->p[b->n + i] = (uint8_t)(v >> (8 * i)); /* one store on little-endian machines */
+    if (b->cap - b->n < 8 && !weir_buf_room(b, 8)) return false;
+    uint64_t le = htole64(v);
+    memcpy(b->p + b->n, &le, 8);
     b->n += width;
+    return true;
+}
+
+/* Length and bytes; short ones that fit go straight in. */
+static inline bool put_string(struct weir_buf *b, struct weir_slice s)
+{
+    if (s.n > 0x7f || b->cap - b->n < s.n + 1) return weir_buf_string(b, s.p, s.n);
+    b->p[b->n] = (uint8_t)s.n;
+    memcpy(b->p + b->n + 1, s.p, s.n);
+    b->n += s.n + 1;
     return true;
 }
 
@@ -27,8 +39,8 @@ static enum weir_read refuse(const struct weir_column *c, char *err, const char 
     return WEIR_READ_MALFORMED;
 }
 
-static enum weir_read put_int(struct ch_column *col, const struct weir_column *c, const union weir_cell_value *v,
-                              char *err)
+static inline enum weir_read put_int(struct ch_column *col, const struct weir_column *c, const union weir_cell_value *v,
+                                     char *err)
 {
     bool fits = c->kind == WEIR_COLUMN_U64
                     ? v->u64 <= col->type.max
@@ -116,14 +128,14 @@ static enum weir_read put_time(struct ch_column *col, const struct weir_column *
     return refuse(c, err, "the time is out of range");
 }
 
-static enum weir_read put_value(struct ch_column *col, const struct weir_column *c, const union weir_cell_value *v,
-                                char *err)
+static inline enum weir_read put_value(struct ch_column *col, const struct weir_column *c,
+                                       const union weir_cell_value *v, char *err)
 {
     switch (col->type.form) {
     case CH_INT: return put_int(col, c, v, err);
     case CH_FLOAT32:
     case CH_FLOAT64: return put_float(col, v->f64);
-    case CH_STRING: return stored(weir_buf_string(&col->data, v->bytes.p, v->bytes.n));
+    case CH_STRING: return stored(put_string(&col->data, v->bytes));
     case CH_FIXED: return put_fixed(col, c, v->bytes, err);
     case CH_ENUM_NAME: return put_enum_name(col, c, v->i64);
     case CH_ENUM: return put_enum(col, c, v->i64, err);
@@ -146,8 +158,8 @@ static enum weir_read put_nothing(struct ch_column *col)
     return WEIR_READ_OK;
 }
 
-static enum weir_read put_element(struct ch_column *col, const struct weir_column *c, const union weir_cell_value *v,
-                                  char *err)
+static inline enum weir_read put_element(struct ch_column *col, const struct weir_column *c,
+                                         const union weir_cell_value *v, char *err)
 {
     col->n++;
     if (col->type.nullable && !put_le(&col->nulls, !v, 1)) return WEIR_READ_NO_MEMORY;

@@ -1,26 +1,15 @@
 /* insert.c - blocks on their way: made of one partition's events, sent until the server has them, split to find the row
  * that it refuses. A block that may have arrived is sent again byte for byte under its token, so that the server knows
- * it. Trap: a token seen with other rows silently drops the new ones, so it holds the hash of the bytes. */
+ * it. */
 #include "answer.h"
 #include "sink.h"
 #include <stdio.h>
 #include <weir_failpoint.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 static void on_answer(struct http_call *call);
 static void on_checked(struct http_call *call);
 
 /* Bodies are megabytes: one is kept for the next block, so that its pages need not be made anew. */
-static void take_spare(struct sink *s, struct weir_buf *body)
-{
-    if (body->cap >= s->spare.cap) return;
-    weir_buf_free(body);
-    *body = s->spare;
-    body->n = 0;
-    s->spare = (struct weir_buf){NULL, 0, 0};
-}
-
 static void keep_spare(struct sink *s, struct weir_buf *body)
 {
     if (body->cap <= s->spare.cap) return;
@@ -40,9 +29,15 @@ void block_free(struct block *b)
     free(b);
 }
 
-static void settle_block(struct block *b, enum weir_status status, const char *why)
+void block_settle(struct block *b, enum weir_status status, const char *why)
 {
-    for (uint32_t i = 0; i < b->n; i++) rows_settle(b->sink, b->entries[i], status, why);
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (i + 8 < b->n) {
+            __builtin_prefetch(b->entries[i + 8].ev);
+            __builtin_prefetch(b->entries[i + 4].ev->ticket);
+        }
+        rows_settle(b->sink, b->entries[i], status, why);
+    }
     block_free(b);
 }
 
@@ -50,117 +45,6 @@ static void put_first(struct block *b)
 {
     b->next = b->part->ready;
     b->part->ready = b;
-}
-
-/* ---- making */
-
-void ch_quote(struct weir_buf *to, bool *ok, const char *name, size_t n)
-{
-    *ok = *ok && weir_buf_put(to, "`", 1);
-    for (size_t i = 0; *ok && i < n; i++) {
-        if (name[i] == '`' || name[i] == '\\') *ok = weir_buf_put(to, "\\", 1);
-        *ok = *ok && weir_buf_put(to, name + i, 1);
-    }
-    *ok = *ok && weir_buf_put(to, "`", 1);
-}
-
-/* INSERT INTO `db`.`table` (`a`, `b`) FORMAT Native */
-static bool statement(const struct sink *s, struct weir_buf *sql)
-{
-    bool ok = weir_buf_put(sql, "INSERT INTO ", 12);
-    ch_quote(sql, &ok, (const char *)s->cfg->database.p, s->cfg->database.n);
-    ok = ok && weir_buf_put(sql, ".", 1);
-    ch_quote(sql, &ok, (const char *)s->cfg->table.p, s->cfg->table.n);
-    for (uint32_t i = 0; i < s->layout->plan->n; i++) {
-        const char *name = s->layout->plan->v[i].name;
-        ok = ok && weir_buf_put(sql, i ? ", " : " (", 2);
-        ch_quote(sql, &ok, name, strlen(name));
-    }
-    return ok && weir_buf_put(sql, ") FORMAT Native", 15);
-}
-
-const struct weir_pair *ch_setting_at(const struct weir_list *settings, uint32_t i)
-{
-    return (const void *)((const char *)settings->items + (size_t)i * settings->stride);
-}
-
-bool ch_setting_name(const struct weir_pair *p, char name[CH_SETTING_MAX])
-{
-    if (p->name.n == 0 || p->name.n >= CH_SETTING_MAX) return false;
-    memcpy(name, p->name.p, p->name.n);
-    name[p->name.n] = '\0';
-    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == p->name.n;
-}
-
-static bool make_url(struct sink *s, struct block *b)
-{
-    char token[512];
-    struct weir_buf sql = {NULL, 0, 0};
-    XXH128_hash_t h = XXH3_128bits(b->body.p, b->body.n);
-    snprintf(token, sizeof(token), "%.100s/%.100s:%.100s:%u:%llu-%llu:%016llx%016llx", s->ctx->pipeline, s->ctx->stage,
-             s->name, b->part->id, (unsigned long long)b->entries[0].ev->position,
-             (unsigned long long)b->entries[b->n - 1].ev->position, (unsigned long long)h.high64,
-             (unsigned long long)h.low64);
-    if (WEIR_FAILPOINT("sabotage.same-token")) snprintf(token, sizeof token, "same");
-    free(b->url);
-    b->url = strdup(s->base);
-    bool ok = b->url && statement(s, &sql) && url_add(&b->url, "query", (const char *)sql.p, sql.n);
-    weir_buf_free(&sql);
-    for (uint32_t i = 0; ok && i < s->cfg->settings.n; i++) {
-        const struct weir_pair *p = ch_setting_at(&s->cfg->settings, i);
-        char name[CH_SETTING_MAX];
-        ok = ch_setting_name(p, name) && url_add(&b->url, name, (const char *)p->value.p, p->value.n);
-    }
-    if (s->table.async_insert) ok = ok && url_add(&b->url, "async_insert", "0", 1);
-    if (s->table.deduplicate_insert)
-        ok = ok && url_add(&b->url, "deduplicate_insert", "enable", 6);
-    else if (s->table.insert_deduplicate)
-        ok = ok && url_add(&b->url, "insert_deduplicate", "1", 1);
-    if (s->table.token) ok = ok && url_add(&b->url, "insert_deduplication_token", token, strlen(token));
-    return ok;
-}
-
-static void reject_malformed(struct sink *s, struct weir_entry e, const char *err)
-{
-    char why[WEIR_COLUMNS_ERR + 128];
-    snprintf(why, sizeof why, "as %s: %s", s->cfg->event->full_name, err);
-    rows_reject(s, e, MALFORMED, why);
-}
-
-/* Decodes the entries; those that cannot be decoded are rejected and leave the block. */
-static bool gather(struct sink *s, struct block *b)
-{
-    uint32_t good = 0;
-    char err[WEIR_COLUMNS_ERR];
-    ch_block_clear(s->layout);
-    for (uint32_t i = 0; i < b->n; i++) {
-        enum weir_read r = ch_block_add(s->layout, b->entries[i].ev->value, err);
-        if (r == WEIR_READ_NO_MEMORY) {
-            memmove(b->entries + good, b->entries + i, (b->n - i) * sizeof(*b->entries));
-            b->n -= i - good;
-            return false;
-        }
-        if (r == WEIR_READ_OK)
-            b->entries[good++] = b->entries[i];
-        else
-            reject_malformed(s, b->entries[i], err);
-    }
-    b->n = good;
-    return true;
-}
-
-/* False: there is nothing (left) to send, the block is gone. */
-static bool make(struct sink *s, struct block *b)
-{
-    bool ok = gather(s, b);
-    if (ok && b->n == 0) {
-        block_free(b);
-        return false;
-    }
-    take_spare(s, &b->body);
-    if (ok && ch_block_finish(s->layout, &b->body) && make_url(s, b)) return true;
-    settle_block(b, WEIR_RETRY, "no memory");
-    return false;
 }
 
 /* ---- sending */
@@ -186,7 +70,7 @@ static void later(struct sink *s, struct block *b, bool again, const char *why)
 
 static void send_block(struct sink *s, struct block *b)
 {
-    if (b->body.n == 0 && !make(s, b)) return;
+    if (b->body.n == 0 && !block_make(s, b)) return;
     if (WEIR_FAILPOINT("ch-sink.before-insert")) { /* error: it cannot be sent */
         later(s, b, !b->sent, "a failpoint");
         return;
@@ -197,7 +81,7 @@ static void send_block(struct sink *s, struct block *b)
     bool ok = asks ? conflict_form(s, b) && http_post(&s->http, &b->call, s->conflict_url, b->form.p, b->form.n)
                    : http_post(&s->http, &b->call, b->url, b->body.p, b->body.n);
     if (!ok) {
-        settle_block(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "no memory");
+        block_settle(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "no memory");
         return;
     }
     b->sent = b->sent || !asks;
@@ -211,7 +95,7 @@ static void stored(struct sink *s, struct block *b)
     s->ctx->host->metric(s->ctx, METRIC_ROWS, NULL, (double)b->n);
     s->ctx->host->metric(s->ctx, METRIC_BYTES, NULL, (double)b->body.n);
     s->trouble[0] = '\0';
-    settle_block(b, WEIR_OK, NULL);
+    block_settle(b, WEIR_OK, NULL);
 }
 
 /* The second half of b as a block of its own; NULL: no memory. */
@@ -323,22 +207,33 @@ static uint64_t due(struct sink *s, const struct part *p, bool flush)
     return linger > p->not_before ? linger : p->not_before;
 }
 
+/* With the window spent nothing more will come until something is settled: lingering would only stall. The largest
+ * block goes then, and alone: the others grow while it is on its way, and large blocks cost the server least. */
+static struct part *largest(struct sink *s, uint64_t now)
+{
+    struct part *found = NULL;
+    if (s->inflight || s->ctx->host->room(s->ctx)) return NULL;
+    for (uint32_t i = 0; i < s->n_parts; i++) {
+        struct part *p = s->parts[i];
+        if (due(s, p, true) <= now && (!found || p->queue.n > found->queue.n)) found = p;
+    }
+    return found;
+}
+
 /* The next partition in turn that is due; else *wait = when one will be. */
 static struct part *next_part(struct sink *s, uint64_t now, uint64_t *wait)
 {
-    /* With the window spent nothing more will come until something is settled: lingering would only stall. */
-    bool flush = s->draining || s->ctx->host->room(s->ctx) == 0;
     *wait = UINT64_MAX;
     for (uint32_t i = 0; i < s->n_parts; i++) {
         uint32_t at = (s->turn + i) % s->n_parts;
-        uint64_t when = due(s, s->parts[at], flush);
+        uint64_t when = due(s, s->parts[at], s->draining);
         if (when <= now) {
             s->turn = at + 1;
             return s->parts[at];
         }
         if (when < *wait) *wait = when;
     }
-    return NULL;
+    return largest(s, now);
 }
 
 static struct block *next_block(struct sink *s, struct part *p)
@@ -371,12 +266,12 @@ void insert_close(struct sink *s)
 {
     for (uint32_t i = 0; i < s->n_parts; i++) {
         struct part *p = s->parts[i];
-        if (p->flight) settle_block(p->flight, WEIR_UNKNOWN, "closed before the server had answered");
+        if (p->flight) block_settle(p->flight, WEIR_UNKNOWN, "closed before the server had answered");
         p->flight = NULL;
         while (p->ready) {
             struct block *b = p->ready;
             p->ready = b->next;
-            settle_block(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "closed before the server had it");
+            block_settle(b, b->sent ? WEIR_UNKNOWN : WEIR_RETRY, "closed before the server had it");
         }
     }
 }

@@ -88,12 +88,16 @@ void rows_reject(struct sink *, struct weir_entry, uint32_t outcome, const char 
 struct block *rows_take(struct sink *, struct part *); /* NULL: no memory, all of it stays */
 void rows_close(struct sink *);
 
-/* insert.c */
+/* make.c */
+bool block_make(struct sink *, struct block *); /* false: there is nothing (left) to send, the block is gone */
 const struct weir_pair *ch_setting_at(const struct weir_list *, uint32_t i);
 bool ch_setting_name(const struct weir_pair *, char name[CH_SETTING_MAX]); /* false: it is none */
+
+/* insert.c */
 void insert_pump(struct sink *);
 void insert_close(struct sink *);
 void block_free(struct block *);
+void block_settle(struct block *, enum weir_status, const char *why); /* all of it, and frees it */
 
 /* conflicts.c: rows whose key is in the table with other values, or earlier in the block */
 bool conflict_boundary(struct sink *);
@@ -102,7 +106,7 @@ bool conflict_learn(struct sink *, char err[WEIR_COLUMNS_ERR]);
 bool conflict_form(const struct sink *, struct block *); /* into b->form; false: no memory */
 /* Rejects the rows that the answer numbers; how many, or -1: it is no such answer. */
 int conflict_answer(struct sink *, struct block *);
-void ch_quote(struct weir_buf *to, bool *ok, const char *name, size_t n); /* insert.c: an identifier */
+void ch_quote(struct weir_buf *to, bool *ok, const char *name, size_t n); /* make.c: an identifier */
 
 /* state.c */
 int state_open(struct sink *, struct weir_err *);

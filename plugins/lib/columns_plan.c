@@ -1,6 +1,7 @@
 /* columns_plan.c - matches a message type with a table's columns, once, and says what does not fit and what to do. */
 #include "columns.h"
 #include "columns_tree.h"
+#include "columns_wire.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,22 @@ static bool is_time(const ProtobufCFieldDescriptor *f)
 {
     return f->type == PROTOBUF_C_TYPE_MESSAGE &&
            strcmp(((const ProtobufCMessageDescriptor *)f->descriptor)->name, "google.protobuf.Timestamp") == 0;
+}
+
+static unsigned wire_type_of(ProtobufCType type)
+{
+    switch (type) {
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE: return WIRE_FIXED64;
+    case PROTOBUF_C_TYPE_FIXED32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_FLOAT: return WIRE_FIXED32;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_BYTES:
+    case PROTOBUF_C_TYPE_MESSAGE: return WIRE_LENGTH;
+    default: return WIRE_VARINT;
+    }
 }
 
 static bool kind_of(const ProtobufCFieldDescriptor *f, enum weir_column_kind *kind)
@@ -139,6 +156,8 @@ static int add_leaf(struct planner *pl, uint32_t node, const ProtobufCFieldDescr
                                      .target = c->slot,
                                      .field = field,
                                      .kind = c->kind,
+                                     .type = field->type,
+                                     .wire = wire_type_of(field->type),
                                      .what = c->kind == WEIR_COLUMN_TIME ? STEP_TIME : STEP_VALUE,
                                      .repeated = c->repeated,
                                      .implicit = is_implicit(field),

@@ -50,22 +50,6 @@ static union weir_cell_value *new_item(struct reader *r, struct weir_cell *list)
     return &row->items[at].v;
 }
 
-static unsigned wire_type_of(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE: return WIRE_FIXED64;
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FLOAT: return WIRE_FIXED32;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE: return WIRE_LENGTH;
-    default: return WIRE_VARINT;
-    }
-}
-
 static int64_t unzigzag(uint64_t v)
 {
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
@@ -104,17 +88,17 @@ static void from_fixed64(uint64_t v, union weir_cell_value *out)
     memcpy(out, &v, sizeof(v));
 }
 
-static const uint8_t *read_scalar(struct reader *r, step *s, const uint8_t *p, const uint8_t *end,
-                                  union weir_cell_value *out)
+static inline const uint8_t *read_scalar(struct reader *r, step *s, const uint8_t *p, const uint8_t *end,
+                                         union weir_cell_value *out)
 {
     const uint8_t *at = p;
     uint64_t wide;
     uint32_t narrow;
-    switch (wire_type_of(s->field->type)) {
+    switch (s->wire) {
     case WIRE_VARINT:
         p = wire_varint(p, end, &wide);
         if (!p) return fault(r, s, at, "a number is cut off or too long");
-        from_varint(s->field->type, wide, out);
+        from_varint(s->type, wide, out);
         return p;
     case WIRE_FIXED64:
         p = wire_fixed64(p, end, &wide);
@@ -124,7 +108,7 @@ static const uint8_t *read_scalar(struct reader *r, step *s, const uint8_t *p, c
     case WIRE_FIXED32:
         p = wire_fixed32(p, end, &narrow);
         if (!p) return fault(r, s, at, "4 bytes expected, the message ends before");
-        from_fixed32(s->field->type, narrow, out);
+        from_fixed32(s->type, narrow, out);
         return p;
     default:
         p = wire_bytes(p, end, &out->bytes);
@@ -196,7 +180,7 @@ static const uint8_t *read_packed(struct reader *r, step *s, struct weir_cell *c
 static const uint8_t *read_value(struct reader *r, step *s, const uint8_t *p, const uint8_t *end, unsigned type)
 {
     struct weir_cell *cell = &r->row->cells[s->target];
-    unsigned want = wire_type_of(s->field->type);
+    unsigned want = s->wire;
     if (s->repeated && type == WIRE_LENGTH && want != WIRE_LENGTH) return read_packed(r, s, cell, p, end);
     if (type != want) return fault(r, s, p, "another wire type than its .proto says");
     union weir_cell_value *out = s->repeated ? new_item(r, cell) : &cell->v;
@@ -220,10 +204,8 @@ static const uint8_t *read_nested(struct reader *r, step *s, const uint8_t *p, c
     return read_time(r, s, in, out) ? after : NULL;
 }
 
-/* Fields mostly come in the order of their numbers, so the next step is the first guess. */
-static step *find_step(const struct weir_columns_node *node, uint32_t id, uint32_t *guess)
+static step *search_step(const struct weir_columns_node *node, uint32_t id, uint32_t *guess)
 {
-    if (*guess < node->n && node->steps[*guess].id == id) return &node->steps[(*guess)++];
     uint32_t low = 0, high = node->n;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
@@ -235,6 +217,13 @@ static step *find_step(const struct weir_columns_node *node, uint32_t id, uint32
     if (low == node->n || node->steps[low].id != id) return NULL;
     *guess = low + 1;
     return &node->steps[low];
+}
+
+/* Fields mostly come in the order of their numbers, so the next step is the first guess. */
+static inline step *find_step(const struct weir_columns_node *node, uint32_t id, uint32_t *guess)
+{
+    if (*guess < node->n && node->steps[*guess].id == id) return &node->steps[(*guess)++];
+    return search_step(node, id, guess);
 }
 
 static void set_zero(struct weir_cell *cell, enum weir_column_kind kind)

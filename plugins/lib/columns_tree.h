@@ -16,6 +16,8 @@ struct weir_columns_step { /* what to do with one field of a message */
     const ProtobufCFieldDescriptor *field;
     enum step_do what;
     enum weir_column_kind kind;
+    ProtobufCType type; /* the field's */
+    unsigned wire;      /* its wire type; of a packed list, an element's */
     bool repeated;
     bool implicit; /* no presence of its own: absent means zero, as long as the message around it is there */
     bool oneof;    /* groups are told apart by field->quantifier_offset */
