@@ -2,6 +2,7 @@
 #include "ch_bench.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void describe(struct fake *f, const char *engine, const char *order, const char *full)
 {
@@ -48,8 +49,8 @@ void open_sink(struct bench *b, const char *more)
     char conf[1024];
     snprintf(conf, sizeof(conf),
              "url = \"http://127.0.0.1:%u\"\ndatabase = \"shop\"\ntable = \"par`cels\"\nevent = \"" EVENT "\"\n"
-             "key = [ \"id\" ]\nlinger = \"0ms\"\n%s",
-             b->fake.port, more);
+             "key = [ \"id\" ]\n%s\n%s",
+             b->fake.port, strstr(more, "linger") ? "" : "linger = \"0ms\"", more);
     b->kit = weir_kit_open_with("ch-sink", conf, WEIR_KIT_REAL_CLOCK);
 }
 

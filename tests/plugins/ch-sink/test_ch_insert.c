@@ -62,6 +62,28 @@ static void a_block_is_of_one_partition_and_gathers_while_another_is_out(void **
     weir_kit_close(b->kit);
 }
 
+/* More cannot come: none of them has to linger, but small ones had better grow. */
+static void with_the_window_spent_the_largest_goes_alone(void **state)
+{
+    struct bench *b = *state;
+    uint64_t last = 0;
+    open_sink(b, "inflight = 4  linger = \"1min\"");
+    reaches(b, WEIR_READY);
+    weir_kit_flow(b->kit, false);
+    fake_hold(&b->fake, true);
+    push_note(b, 1, "x", 1);
+    wait_inserts(b, 1);
+    for (int i = 0; i < 5; i++) last = push_note(b, i, "x", i < 2 ? 2 : 3);
+    weir_kit_run(b->kit);
+    assert_true(weir_kit_metric(b->kit, "weir_ch_sink_inserts_total") == 0);
+    fake_hold(&b->fake, false);
+    settles(b, last, WEIR_OK);
+    wait_inserts(b, 3);
+    assert_int_equal(insert(b, 1)->body[1], 3);
+    assert_int_equal(insert(b, 2)->body[1], 2);
+    weir_kit_close(b->kit);
+}
+
 static void a_block_ends_at_max_rows_and_at_max_bytes(void **state)
 {
     struct bench *b = *state;
@@ -282,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_block_has_all_it_needs),
         TEST(a_block_is_of_one_partition_and_gathers_while_another_is_out),
+        TEST(with_the_window_spent_the_largest_goes_alone),
         TEST(a_block_ends_at_max_rows_and_at_max_bytes),
         TEST(the_token_follows_the_rows),
         TEST(a_lost_answer_is_asked_for_with_the_same_bytes),
