@@ -181,7 +181,7 @@ static uint32_t put_debits(struct link *l, struct buf *b)
     uint64_t now = c->ctx->host->now(c->ctx);
     uint32_t n = 0, room = limit_room(c);
     if (room > DEBITS_MAX) room = DEBITS_MAX;
-    for (struct node *at = l->queue.next, *next; at != &l->queue && n < room && b->n < BYTES_MAX; at = next) {
+    for (struct node *at = l->queue.next, *next; at != &l->queue && b->n < BYTES_MAX; at = next) {
         struct debit *d = weir_container(at, struct debit, in_queue);
         next = at->next;
         if (d->ev->deadline_ns && d->ev->deadline_ns <= now) {
@@ -192,6 +192,7 @@ static uint32_t put_debits(struct link *l, struct buf *b)
             debit_fail(c, d, "the wallet is busy");
             continue;
         }
+        if (n == room) break;
         debit_put(b, debit_id(d), budget_ms(d, now), d->ev->value);
         n++;
     }

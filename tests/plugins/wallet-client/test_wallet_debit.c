@@ -196,6 +196,33 @@ static void no_answer_in_time_is_unknown_and_a_late_one_still_counts(void **stat
     assert_true(weir_kit_metric(w->client, "weir_wallet_client_late_replies_total") == 1);
 }
 
+/* A hundred that were not answered in time: from then on seventy are let in, and the rest waits here for 3/8 of its
+ * time. */
+static void what_a_wallet_cannot_answer_in_time_is_not_sent(void **state)
+{
+    enum { N = 100, LET_IN = 70 };
+    struct world *w = *state;
+    struct weir_event *debits[LET_IN + 1];
+    uint64_t numbers[N];
+    for (int i = 0; i < N; i++) push_bet(w, "early", "anna");
+    for (int i = 0; i < N; i++) wallet_event(w, 0);
+    weir_kit_advance(w->client, 80000000);
+    assert_true(weir_kit_metric(w->client, "weir_wallet_client_limit_debits") == LET_IN);
+    for (int i = 0; i < N; i++) numbers[i] = push_bet(w, "b", "anna");
+    for (int i = 0; i < LET_IN; i++) debits[i] = wallet_event(w, 0);
+    world_run(w);
+    assert_null(weir_kit_forwarded(w->wallet[0]));
+    answer(w, 0, debits[0], WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
+    debits[LET_IN] = wallet_event(w, 0); /* one is answered, another goes */
+    weir_kit_advance(w->client, 31000000);
+    answer(w, 0, debits[1], WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
+    const struct weir_result *r = wait_settled(w, numbers[N - 1]);
+    assert_int_equal(r->status, WEIR_RETRY);
+    assert_string_equal(r->outcome_name, "not-executed");
+    assert_non_null(strstr(r->why, "busy"));
+    assert_null(weir_kit_settled(w->client, numbers[LET_IN])); /* sent: it can still be answered */
+}
+
 static void a_broken_stream_leaves_what_was_sent_unknown_and_comes_back(void **state)
 {
     struct world *w = *state;
@@ -308,6 +335,7 @@ int main(void)
         TEST(every_other_outcome_is_answered_and_stops_here),
         TEST(a_bad_bet_is_refused_here_and_the_field_is_named),
         TEST(no_answer_in_time_is_unknown_and_a_late_one_still_counts),
+        TEST(what_a_wallet_cannot_answer_in_time_is_not_sent),
         TEST(a_broken_stream_leaves_what_was_sent_unknown_and_comes_back),
         TEST(what_is_past_its_deadline_is_not_sent),
         TEST(another_message_is_rejected),
