@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POINTS_MAX = 64, NAME_MAX_ = 48, ACTION_MAX = 24 };
+enum { POINTS_MAX = 64, POINT_NAME = 48, ACTION_MAX = 24 };
 struct point {
-    char name[NAME_MAX_], action[ACTION_MAX]; /* action: "" nothing */
+    char name[POINT_NAME], action[ACTION_MAX]; /* action: "" nothing */
     unsigned long passes, since, at;          /* since: passes from when it was told */
     bool onward;
 };
@@ -19,7 +19,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static struct point *point_of(const char *name, size_t n)
 {
-    if (n >= NAME_MAX_) return NULL;
+    if (n >= POINT_NAME) return NULL;
     for (int i = 0; i < POINTS_MAX; i++) {
         struct point *p = &points[i];
         if (!*p->name) memcpy(p->name, name, n);

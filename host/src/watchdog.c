@@ -2,7 +2,6 @@
  */
 #include "lane.h"
 #include <stdio.h>
-#include <string.h>
 
 const char *const callback_names[N_CALLBACKS] = {
     [CALL_PUSH] = "push",   [CALL_DONE] = "done",          [CALL_FLOW] = "flow", [CALL_TIMER] = "timer",

@@ -165,12 +165,12 @@ static void on_answer(struct http_call *call)
     char why[300];
     b->part->flight = NULL;
     s->inflight--;
-    if (answer_of(call, why, sizeof(why)) == ANSWER_OK && WEIR_FAILPOINT("ch-sink.inserted"))
-        later(s, b, false, "a failpoint"); /* error: it was done, and the answer is lost */
-    else if (answer_of(call, why, sizeof(why)) == ANSWER_OK)
-        stored(s, b);
-    else
+    if (answer_of(call, why, sizeof(why)) != ANSWER_OK)
         failed(s, b);
+    else if (WEIR_FAILPOINT("ch-sink.inserted")) /* error: it was done, and the answer is lost */
+        later(s, b, false, "a failpoint");
+    else
+        stored(s, b);
     insert_pump(s);
 }
 

@@ -38,7 +38,7 @@ thousands() { sed -E ':a; s/^([0-9]+)([0-9]{3})/\1,\2/; ta' <<<"$1"; }
 # system_fresh: empty stores and an empty topic; hosts stopped.
 system_fresh() {
   local name
-  for name in ingress wallet relay recorder analytics; do weir_stop "$name" || true; done
+  hosts_stop
   pg postgres -c 'drop database if exists weir with (force)'
   ch 'drop database if exists weir sync' >/dev/null
   kafka_topics --delete --if-exists --topic "$WEIR_TOPIC" || true
