@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FETCH_TIMEOUT_MS = 5000 };
+enum { FETCH_TIMEOUT_MS = 2000 }; /* a drain may have to wait for it */
+
+static void fetch_done(struct weir_work *work);
 
 static void ask_again(struct consumer *c, const char *what)
 {
@@ -16,29 +18,25 @@ static void ask_again(struct consumer *c, const char *what)
     c->ctx->host->timer_arm(c->ctx, &c->fetch_timer, kafka_backoff_next(&c->fetch_backoff));
 }
 
+/* On a worker thread, for the library has no call that does not block but that of its admin client, which goes on
+ * asking a coordinator that has left the cluster until its cache of ten minutes forgets it (librdkafka issue 5511). */
+static void fetch_run(struct weir_work *work)
+{
+    struct consumer *c = weir_container(work, struct consumer, fetch.work);
+    c->fetch.err = rd_kafka_committed(c->rk, c->fetch.list, FETCH_TIMEOUT_MS);
+}
+
 static void ask(struct consumer *c)
 {
-    char text[128] = "out of memory";
-    rd_kafka_ListConsumerGroupOffsets_t *request =
-        rd_kafka_ListConsumerGroupOffsets_new((const char *)c->cfg->group.p, c->assigning);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(c->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_error_t *error = NULL;
-    bool ok = request && options &&
-              !rd_kafka_AdminOptions_set_request_timeout(options, FETCH_TIMEOUT_MS, text, sizeof text) &&
-              /* not before a transaction on these offsets has ended */
-              !(error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1));
-    if (ok) rd_kafka_ListConsumerGroupOffsets(c->rk, &request, 1, options, c->queue);
-    c->fetching = ok;
-    if (error) rd_kafka_error_destroy(error);
-    if (options) rd_kafka_AdminOptions_destroy(options);
-    if (request) rd_kafka_ListConsumerGroupOffsets_destroy(request);
-    if (!ok) ask_again(c, text);
+    c->fetch.list = rd_kafka_topic_partition_list_copy(c->assigning);
+    c->fetch.work = (struct weir_work){.run = fetch_run, .done = fetch_done};
+    c->ctx->host->work(c->ctx, &c->fetch.work);
 }
 
 void assign_retry(struct weir_timer *timer)
 {
     struct consumer *c = weir_container(timer, struct consumer, fetch_timer);
-    if (c->assigning && !c->fetching && c->phase < CLOSING) ask(c);
+    if (c->assigning && !c->fetch.list && c->phase < CLOSING) ask(c);
 }
 
 static struct part *part_new(struct consumer *c, const rd_kafka_topic_partition_t *tp)
@@ -109,17 +107,16 @@ void assign_begin(struct consumer *c, const rd_kafka_topic_partition_list_t *lis
     c->assigning = rd_kafka_topic_partition_list_copy(list);
     if (list->cnt == 0 || c->phase >= CLOSING)
         begin(c);
-    else if (!c->fetching)
+    else if (!c->fetch.list)
         ask(c);
 }
 
 /* Takes over the offsets of the answer; the name of what is missing, or NULL. */
-static const char *take_offsets(struct consumer *c, const rd_kafka_topic_partition_list_t *found)
+static const char *take_offsets(struct consumer *c, rd_kafka_topic_partition_list_t *found)
 {
     for (int i = 0; i < c->assigning->cnt; i++) {
         rd_kafka_topic_partition_t *tp = &c->assigning->elems[i];
-        rd_kafka_topic_partition_t *f = rd_kafka_topic_partition_list_find(
-            (rd_kafka_topic_partition_list_t *)(uintptr_t)found, tp->topic, tp->partition);
+        rd_kafka_topic_partition_t *f = rd_kafka_topic_partition_list_find(found, tp->topic, tp->partition);
         if (!f) return "the answer does not have all partitions";
         if (f->err) return rd_kafka_err2str(f->err);
         tp->offset = f->offset;
@@ -129,27 +126,18 @@ static const char *take_offsets(struct consumer *c, const rd_kafka_topic_partiti
     return NULL;
 }
 
-void assign_offsets(struct consumer *c, rd_kafka_event_t *event)
+static void fetch_done(struct weir_work *work)
 {
-    c->fetching = false;
-    if (!c->assigning || c->phase >= CLOSING) return;
-    size_t n = 0;
-    rd_kafka_resp_err_t err = rd_kafka_event_error(event);
-    const rd_kafka_ListConsumerGroupOffsets_result_t *result = rd_kafka_event_ListConsumerGroupOffsets_result(event);
-    const rd_kafka_group_result_t **groups =
-        result && !err ? rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n) : NULL;
-    const rd_kafka_error_t *error = n > 0 ? rd_kafka_group_result_error(groups[0]) : NULL;
-    const char *wrong = NULL;
-    if (err)
-        wrong = rd_kafka_err2str(err);
-    else if (error)
-        wrong = rd_kafka_error_string(error);
-    else if (n == 0)
-        wrong = "empty answer";
-    else
-        wrong = take_offsets(c, rd_kafka_group_result_partitions(groups[0]));
-    if (wrong)
-        ask_again(c, wrong);
-    else
-        begin(c);
+    struct consumer *c = weir_container(work, struct consumer, fetch.work);
+    rd_kafka_topic_partition_list_t *found = c->fetch.list;
+    c->fetch.list = NULL;
+    if (c->assigning && c->phase < CLOSING) {
+        const char *wrong = c->fetch.err ? rd_kafka_err2str(c->fetch.err) : take_offsets(c, found);
+        if (wrong)
+            ask_again(c, wrong);
+        else
+            begin(c);
+    }
+    rd_kafka_topic_partition_list_destroy(found);
+    drain_check(c);
 }

@@ -84,7 +84,7 @@ void drain_check(struct consumer *c)
         }
         leave_group(c);
     }
-    if (c->phase == CLOSING && (c->drain_late || rd_kafka_consumer_closed(c->rk))) {
+    if (c->phase == CLOSING && !c->fetch.list && (c->drain_late || rd_kafka_consumer_closed(c->rk))) {
         c->phase = DESTROYING;
         c->ctx->host->timer_stop(c->ctx, &c->drain_timer);
         forget(c);

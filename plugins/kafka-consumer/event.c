@@ -69,7 +69,6 @@ static void dispatch(struct consumer *c, rd_kafka_event_t *event)
     switch (rd_kafka_event_type(event)) {
     case RD_KAFKA_EVENT_REBALANCE: on_rebalance(c, event); break;
     case RD_KAFKA_EVENT_OFFSET_COMMIT: commit_result(c, event); break;
-    case RD_KAFKA_EVENT_LISTCONSUMERGROUPOFFSETS_RESULT: assign_offsets(c, event); break;
     case RD_KAFKA_EVENT_DESCRIBETOPICS_RESULT: on_probe(c, event); break;
     case RD_KAFKA_EVENT_ERROR: on_error(c, event); break;
     case RD_KAFKA_EVENT_LOG: kafka_log(c->ctx, event); break;

@@ -86,7 +86,11 @@ struct consumer {
     bool probing;
 
     rd_kafka_topic_partition_list_t *assigning; /* asked for their commits, then assigned */
-    bool fetching;                              /* the question is on its way */
+    struct {
+        struct weir_work work;
+        rd_kafka_topic_partition_list_t *list; /* NULL: no question is on its way; else the worker thread's */
+        rd_kafka_resp_err_t err;
+    } fetch;
     rd_kafka_topic_partition_list_t *revoking;  /* answered when they have settled and are committed */
     bool revoke_late;                           /* ... or when this says so */
 
@@ -118,7 +122,6 @@ bool is_data_lost(rd_kafka_resp_err_t err);
 
 /* assign.c: partitions come */
 void assign_begin(struct consumer *c, const rd_kafka_topic_partition_list_t *list);
-void assign_offsets(struct consumer *c, rd_kafka_event_t *event);
 void assign_retry(struct weir_timer *timer);
 
 /* rebalance.c: partitions go */

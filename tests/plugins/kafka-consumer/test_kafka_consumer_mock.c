@@ -251,7 +251,38 @@ static void a_broker_that_comes_back(void **state)
     scene_end(&s);
 }
 
-enum { OFFSET_COMMIT = 8, OFFSET_FETCH = 9 };
+enum { OFFSET_COMMIT = 8, OFFSET_FETCH = 9, HEARTBEAT = 12 };
+
+static bool has_no_partition(void *kit)
+{
+    return weir_kit_metric(kit, "weir_kafka_consumer_partitions") == 0;
+}
+
+/* The group's coordinator leaves the cluster, as a broker does that restarts. Its heir may not know the members: then
+ * the partitions are lost, and when they come again their commits are asked from the heir. */
+static void a_coordinator_that_goes_for_good(void **state)
+{
+    enum { FIRST = 1, GOES };
+    (void)state;
+    struct scene s;
+    scene_mock(&s, 1);
+    rd_kafka_mock_broker_add(s.broker.mock, GOES); /* and every partition has a new leader's epoch */
+    rd_kafka_mock_partition_set_leader(s.broker.mock, s.topic, 0, FIRST);
+    topic_write(&s.broker, s.topic, 0, 0, 3);
+    rd_kafka_mock_coordinator_set(s.broker.mock, "group", s.group, GOES);
+    struct weir_kit *kit = consumer_open(&s, "");
+    expect_run(kit, 0, 3, WEIR_OK);
+    wait_committed(kit, &s, 0, 3);
+    rd_kafka_mock_coordinator_set(s.broker.mock, "group", s.group, FIRST);
+    rd_kafka_mock_push_request_errors(s.broker.mock, HEARTBEAT, 1, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID);
+    rd_kafka_mock_broker_decommission(s.broker.mock, GOES);
+    assert_true(weir_kit_wait(kit, has_no_partition, kit, BROKER_WAIT_MS));
+    topic_write(&s.broker, s.topic, 0, 3, 3);
+    expect_run(kit, 3, 3, WEIR_OK);
+    wait_committed(kit, &s, 0, 6);
+    weir_kit_close(kit);
+    scene_end(&s);
+}
 
 static void failed_requests_are_repeated(void **state)
 {
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_rejected_event_stops_by_name),
         cmocka_unit_test(a_shut_flow_emits_nothing),
         cmocka_unit_test(a_broker_that_comes_back),
+        cmocka_unit_test(a_coordinator_that_goes_for_good),
         cmocka_unit_test(failed_requests_are_repeated),
         cmocka_unit_test(no_broker),
         cmocka_unit_test(refusals),
