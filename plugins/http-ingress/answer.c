@@ -91,6 +91,11 @@ void answer_unavailable(struct conn *c, const char *reason, const char *detail)
     answer_problem(c, &(struct problem){.status = 503, .detail = detail, .outcome = "not-executed", .reason = reason});
 }
 
+void answer_full(struct conn *c)
+{
+    answer_unavailable(c, "window", "too much is in flight; send the request again later");
+}
+
 /* ---- results */
 
 /* Appends the reply's JSON; what cannot be shown is a fault of ours, and the client still hears the outcome. */

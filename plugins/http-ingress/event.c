@@ -77,12 +77,17 @@ static bool parse(struct conn *c)
     return false;
 }
 
+bool event_room(struct lane *lane)
+{
+    return lane->flowing && lane->ctx->host->room(lane->ctx) > (lane->batch ? lane->batch->n : 0);
+}
+
 bool event_emit(struct conn *c)
 {
     struct lane *lane = c->lane;
     struct weir_ctx *ctx = lane->ctx;
-    if (!lane->flowing || ctx->host->room(ctx) <= (lane->batch ? lane->batch->n : 0)) {
-        answer_unavailable(c, "window", "too much is in flight; send the request again later");
+    if (!event_room(lane)) { /* since the header */
+        answer_full(c);
         return false;
     }
     if (!parse(c)) return false;

@@ -157,6 +157,7 @@ enum MHD_Result request_part(void *lane, struct MHD_Connection *, const char *ur
 void request_completed(void *lane, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
 
 /* ---- event.c */
+bool event_room(struct lane *); /* for one more */
 bool event_emit(struct conn *); /* false: answered already */
 void events_flush(struct lane *);
 
@@ -169,6 +170,7 @@ struct problem {
 };
 void answer_problem(struct conn *, const struct problem *);
 void answer_unavailable(struct conn *, const char *reason, const char *detail);
+void answer_full(struct conn *); /* no room in the pipeline */
 void answer_result(struct conn *, const struct weir_result *);
 enum MHD_Result answer_send(struct conn *);
 

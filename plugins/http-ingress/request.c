@@ -195,8 +195,8 @@ static void check_header(struct conn *c, const char *url, const char *method, st
         no_route(c, match, &path);
     } else if (lane->refusing) {
         answer_unavailable(c, "draining", "this server is stopping; send the request again");
-    } else if (!lane->flowing) {
-        answer_unavailable(c, "window", "too much is in flight; send the request again later");
+    } else if (!event_room(lane)) {
+        answer_full(c);
     } else if (h->chunked && h->has_length) {
         answer_problem(
             c, &(struct problem){.status = 400, .detail = "found Content-Length and Transfer-Encoding, expected one"});

@@ -187,11 +187,14 @@ struct client {
     struct node calls;
     uint32_t n_calls;
     struct weir_task turn;
-    bool turn_posted, confirm_now, busy, draining, leaving, closing, was_up;
+    bool turn_posted, confirm_now, draining, leaving, closing, was_up;
+    bool busy;          /* no more bets for now: */
+    bool full, crowded; /* too many events are not yet durable; too many debits wait unsent */
 };
 
 /* wallet_client.c */
 void client_wake(struct client *); /* links are flushed at the end of this turn */
+void client_busy(struct client *); /* after a change of what it hangs on */
 void client_state(struct client *, const char *why);
 void client_drain_step(struct client *);
 
@@ -211,6 +214,7 @@ uint32_t limit_room(const struct client *);
 bool limit_too_old(const struct client *, const struct debit *, uint64_t now);
 void limit_sent(struct client *, struct debit *, uint64_t now);
 void limit_done(struct client *, const struct debit *); /* of one that was sent */
+void limit_waiting(struct client *);                     /* their number has changed */
 
 /* link.c */
 void link_start(struct link *);

@@ -46,6 +46,7 @@ static struct debit *debit_new(struct client *c)
     d->started = c->ctx->host->now(c->ctx);
     d->due = d->started + c->cfg->timeout;
     if (!c->n_debits++) c->ctx->host->timer_arm(c->ctx, &c->timeouts, c->cfg->timeout);
+    limit_waiting(c);
     return d;
 }
 
@@ -57,6 +58,7 @@ static void debit_free(struct client *c, struct debit *d)
     ring_append(&c->free_debits, &d->in_time);
     d->ev = NULL;
     if (!--c->n_debits) c->ctx->host->timer_stop(c->ctx, &c->timeouts);
+    limit_waiting(c);
 }
 
 void debit_answer(struct client *c, struct debit *d, const struct weir_result *r)

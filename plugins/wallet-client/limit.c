@@ -36,11 +36,22 @@ bool limit_too_old(const struct client *c, const struct debit *d, uint64_t now)
     return now - d->started > part(c);
 }
 
+/* What waits here for longer is refused in the end: the source does better not to take it in. Half of what may be
+ * unanswered waits for half of the time that an answer takes. Flow opens again at a quarter, so that it does not
+ * flutter. */
+void limit_waiting(struct client *c)
+{
+    double waiting = c->n_debits - c->limit.sent;
+    c->crowded = waiting >= c->limit.most / (c->crowded ? 4 : 2);
+    client_busy(c);
+}
+
 void limit_sent(struct client *c, struct debit *d, uint64_t now)
 {
     d->sent = true;
     d->sent_ns = now;
     c->limit.sent++;
+    limit_waiting(c);
 }
 
 /* Answered, or given up. Cut once in the time that an answer may take: the others of that time were in the same queue.

@@ -72,10 +72,9 @@ static bool put_event(struct client *c, const struct reply *r, struct weir_slice
 static void count_unconfirmed(struct client *c)
 {
     c->ctx->host->metric(c->ctx, METRIC_UNCONFIRMED, NULL, c->n_unconfirmed);
-    bool full = c->n_unconfirmed >= c->cfg->unconfirmed_max, low = c->n_unconfirmed <= c->cfg->unconfirmed_max / 4 * 3;
-    if (c->cfg->relay || (c->busy ? !low : !full)) return;
-    c->busy = !c->busy; /* without a relay nobody else would publish it: no more bets until there is room */
-    c->ctx->host->busy(c->ctx, c->busy);
+    int64_t most = c->full ? c->cfg->unconfirmed_max / 4 * 3 + 1 : c->cfg->unconfirmed_max;
+    c->full = !c->cfg->relay && c->n_unconfirmed >= most; /* without a relay nobody else would publish it */
+    client_busy(c);
 }
 
 void publish(struct client *c, const struct reply *r, struct weir_slice traceparent)

@@ -144,6 +144,14 @@ void client_wake(struct client *c)
     c->ctx->host->post(c->ctx, &c->turn);
 }
 
+void client_busy(struct client *c)
+{
+    bool busy = c->full || c->crowded;
+    if (busy == c->busy) return;
+    c->busy = busy;
+    c->ctx->host->busy(c->ctx, busy);
+}
+
 void client_state(struct client *c, const char *why)
 {
     bool up = links_ready(c);

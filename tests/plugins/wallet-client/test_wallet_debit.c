@@ -196,22 +196,24 @@ static void no_answer_in_time_is_unknown_and_a_late_one_still_counts(void **stat
     assert_true(weir_kit_metric(w->client, "weir_wallet_client_late_replies_total") == 1);
 }
 
-/* A hundred that were not answered in time: from then on seventy are let in, and the rest waits here for 3/8 of its
- * time. */
+/* A hundred that were not answered in time: from then on seventy are let in, the rest waits here for 3/8 of its time,
+ * and when half as many wait the source takes in no more. */
 static void what_a_wallet_cannot_answer_in_time_is_not_sent(void **state)
 {
-    enum { N = 100, LET_IN = 70 };
+    enum { EARLY = 100, LET_IN = 70, N = LET_IN + LET_IN / 2 };
     struct world *w = *state;
+    struct weir_ctx *ctx = weir_kit_ctx(w->client);
     struct weir_event *debits[LET_IN + 1];
     uint64_t numbers[N];
-    for (int i = 0; i < N; i++) push_bet(w, "early", "anna");
-    for (int i = 0; i < N; i++) wallet_event(w, 0);
+    for (int i = 0; i < EARLY; i++) push_bet(w, "early", "anna");
+    for (int i = 0; i < EARLY; i++) wallet_event(w, 0);
     weir_kit_advance(w->client, 80000000);
     assert_true(weir_kit_metric(w->client, "weir_wallet_client_limit_debits") == LET_IN);
     for (int i = 0; i < N; i++) numbers[i] = push_bet(w, "b", "anna");
     for (int i = 0; i < LET_IN; i++) debits[i] = wallet_event(w, 0);
     world_run(w);
     assert_null(weir_kit_forwarded(w->wallet[0]));
+    assert_int_equal(ctx->host->room(ctx), 0);
     answer(w, 0, debits[0], WALLET__V1__OUTCOME__INSUFFICIENT_FUNDS, 0, NULL);
     debits[LET_IN] = wallet_event(w, 0); /* one is answered, another goes */
     weir_kit_advance(w->client, 31000000);
@@ -221,6 +223,8 @@ static void what_a_wallet_cannot_answer_in_time_is_not_sent(void **state)
     assert_string_equal(r->outcome_name, "not-executed");
     assert_non_null(strstr(r->why, "busy"));
     assert_null(weir_kit_settled(w->client, numbers[LET_IN])); /* sent: it can still be answered */
+    weir_kit_run(w->client);
+    assert_true(ctx->host->room(ctx) > 0);
 }
 
 static void a_broken_stream_leaves_what_was_sent_unknown_and_comes_back(void **state)
