@@ -13,8 +13,8 @@ idle() {
   began=$(now_ms)
   sleep 10
   for name in $WEIR_HOSTS; do
-    row "idle $name, CPU" "$(awk -v ns="$(($(cpu_ns "$name") - ns[$name]))" -v ms="$(($(now_ms) - began))" 'BEGIN {printf "%.2f", ns / 1e4 / ms}')" "% of a core" "< 1" "" "" ""
-    row "idle $name, memory" "$(rss_mb "$name")" "MB RSS" "< 40" "" "" "$(awk '/^Pss:/ {pss = $2} /^Private_Dirty:/ {own = $2} END {printf "%.1f MB of its share, %.1f MB its own", pss / 1024, own / 1024}' "/proc/$(pid_of "$name")/smaps_rollup")"
+    row "idle $name, CPU" "$(awk -v ns="$(($(cpu_ns "$name") - ns[$name]))" -v ms="$(($(now_ms) - began))" 'BEGIN {printf "%.2f", ns / 1e4 / ms}')" "% of a core" "< 0.2" "" "" ""
+    row "idle $name, memory" "$(rss_mb "$name")" "MB RSS" "< 32" "" "" "$(awk '/^Pss:/ {pss = $2} /^Private_Dirty:/ {own = $2} END {printf "%.1f MB of its share, %.1f MB its own", pss / 1024, own / 1024}' "/proc/$(pid_of "$name")/smaps_rollup")"
   done
   hosts_stop
 }

@@ -127,6 +127,7 @@ static void ask(struct players *p, uint64_t account, uint64_t due)
     c->due = due;
     c->sent = p->now > due ? p->now : due;
     p->n_asked++;
+    p->tallies.bytes_out += n;
     ssize_t sent = send(c->fd, text, n, MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN)
         hang_up(p, c, "broken");
@@ -170,6 +171,7 @@ static void receive(struct players *p, struct conn *c)
         hang_up(p, c, "broken");
         return;
     }
+    p->tallies.bytes_in += (size_t)n;
     c->in_n += (size_t)n;
     c->in[c->in_n] = '\0';
     long whole = answer_read(c->in, c->in_n, &h);

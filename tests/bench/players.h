@@ -45,6 +45,7 @@ struct tallies {
     struct tally *of[SECONDS_MAX + 1];
     char kinds[KINDS_MAX][NAME_BYTES];
     uint64_t no_retry_after; /* 503 without Retry-After: an error of the server */
+    uint64_t bytes_out, bytes_in;
 };
 /* The second of a moment; made when it is the first of it. */
 struct tally *tally_at(struct tallies *, uint64_t ns);

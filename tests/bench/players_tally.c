@@ -156,6 +156,8 @@ void tallies_print(struct tallies *t, const struct options *o)
     printf("bench cpu_us %.2f\n", sent ? us / (double)sent : 0);
     printf("bench cpu_user_us %.2f\n",
            sent ? ((double)used.ru_utime.tv_sec * 1e6 + (double)used.ru_utime.tv_usec) / (double)sent : 0);
+    printf("bench bytes_out %llu\nbench bytes_in %llu\n", (unsigned long long)t->bytes_out,
+           (unsigned long long)t->bytes_in);
     printf("bench no_retry_after %llu\n", (unsigned long long)t->no_retry_after);
     if (o->series) write_series(t, o);
 }

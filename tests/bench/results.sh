@@ -1,4 +1,4 @@
-# What a run leaves in the tree: RESULTS.md, results/*.tsv, plots/*.svg.
+# What a run leaves in the tree: RESULTS.md, CAPACITY.md, results/*.tsv, plots/*.svg.
 
 version_of() { # PROGRAM: of what weir was built or ran with
   case $1 in
@@ -50,6 +50,7 @@ results_write() {
   done
   cp "$OUT/rows.tsv" "$BENCH/results/table.tsv"
   results_page >"$BENCH/RESULTS.md"
+  [ ! -s "$OUT/kept.bytes.wal" ] || capacity_page >"$BENCH/CAPACITY.md"
 }
 results_page() {
   local name

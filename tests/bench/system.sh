@@ -21,7 +21,7 @@ null_pairs() {
     pair null-cpu "$(tail -n 1 "$OUT/kept.bench-null.cpu")" "$(tail -n 1 "$OUT/kept.bench-mhd.cpu")"
   done
   note="p99 $(kept bench-null.p99) ms, reference $(kept bench-mhd.p99); the players take $(player cpu_us) µs CPU a request"
-  pairs_row null "http-ingress ▸ null, 64 connections" requests/s "" "libmicrohttpd alone, external epoll" "$note"
+  pairs_row null "http-ingress ▸ null, 64 connections" requests/s "≥ 0.8 ×" "libmicrohttpd alone, external epoll" "$note"
   pairs_row null-cpu "http-ingress ▸ null, CPU" "µs a request" "" "libmicrohttpd alone, external epoll" ""
   weir_stop bench-null
   stop bench-mhd
@@ -45,8 +45,8 @@ ledger_turn() { # LEDGER_S: bets a second
 
 # bets_turn CONNECTIONS: closed loop, until every bet is in both stores; CPU of every process for it.
 bets_turn() {
-  local before n name all="$WEIR_HOSTS kafka postgres clickhouse"
-  before=$(accepted)
+  local before n name wal all="$WEIR_HOSTS kafka postgres clickhouse"
+  before=$(accepted) wal=$(wal_bytes)
   # shellcheck disable=SC2086
   cpu_begin $all
   players_run --steps "0:$SECONDS_EACH" --connections "$1"
@@ -55,13 +55,28 @@ bets_turn() {
   n=$(($(accepted) - before))
   for name in $all; do keep "cpu.$1.$name" "$(cpu_of "$name" $n)"; done
   keep "cpu.$1.players" "$(player cpu_us)"
+  keep "cpu.$1" "$(awk -v tick="$WINDOW_TICKS" -v n="$n" -v players="$(player cpu_us)" '$1 != "machine" {s += $2} END {print s / tick * 1e6 / n + players}' "$OUT/cpu")"
+  keep bytes.request "$(($(player bytes_out) / n))"
+  keep bytes.answer "$(($(player bytes_in) / n))"
+  keep bytes.wal "$((($(wal_bytes) - wal) / n))"
   for name in p50 p99 p999; do keep "$1.$name" "$(player $name)"; done
   keep "$1.errors" "$(player errors)"
   keep "$1.settle" "$(awk -v ms="$SETTLE_MS" 'BEGIN {printf "%.1f", ms / 1000}')"
 }
+wal_bytes() { pg postgres -Atc "select pg_current_wal_lsn() - '0/0'" | cut -d . -f 1; }
+# stored_bytes: what a bet takes where it stays; before anything is trimmed.
+stored_bytes() {
+  local n
+  n=$(accepted)
+  keep bytes.ledger "$(pg weir -Atc "select pg_total_relation_size('ledger.entries') / $n")"
+  keep bytes.record "$(pg weir -Atc "select pg_total_relation_size('record.bets') / $n")"
+  keep bytes.topic "$(($(cat "$KAFKA_DIR"/data/"$WEIR_TOPIC"-*/*.log | wc -c) / n))"
+  keep bytes.clickhouse "$(($(ch "select sum(bytes_on_disk) from system.parts where database = 'weir' and table = 'bets_raw' and active") / n))"
+}
 bets_row() { # CONNECTIONS
-  pairs_row "system.$1" "system, $1 connections" bets/s "$([ "$1" -lt 256 ] || echo "≥ 8,000")" "pgbench: the same ledger rows, one a transaction" \
+  pairs_row "system.$1" "system, $1 connections" bets/s "$([ "$1" -lt 256 ] || echo "≥ 23,148")" "pgbench: the same ledger rows, one a transaction" \
     "p50 $(kept "$1.p50") p99 $(kept "$1.p99") (target < 100) p999 $(kept "$1.p999") ms, $(kept "$1.errors") errors, in both stores $(kept "$1.settle") s later"
+  row "system, $1 connections, CPU of all" "$(awk -v us="$(kept "cpu.$1")" 'BEGIN {printf "%.1f", us}')" "µs a bet" "$([ "$1" -lt 256 ] || echo "≤ 80")" "" "" "players included"
 }
 # hosts_table: CPU of each process a bet, and its peak memory, beside the table.
 hosts_table() {
@@ -71,7 +86,7 @@ hosts_table() {
     for connections in $CONNECTIONS; do
       printf '%s connections' "$connections"; for name in $all; do printf '\t%.1f' "$(kept "cpu.$connections.$name")"; done; printf '\n'
     done
-    printf 'peak MB'; for name in $WEIR_HOSTS; do printf '\t%s' "$(peak_mb "$name")"; done; printf '\n'
+    printf 'peak MB (target < 32)'; for name in $WEIR_HOSTS; do printf '\t%s' "$(peak_mb "$name")"; done; printf '\n'
   } >"$OUT/hosts.tsv"
 }
 
@@ -89,7 +104,7 @@ wallet_pairs() {
     keep wallet.p50 "$(player wallet_p50)"
   done
   stop bench-echo
-  pairs_row wallet "wallet call at $(thousands "$rate") bets/s, p99" ms "" "bare gRPC unary echo, C core, as many a second" \
+  pairs_row wallet "wallet call at $(thousands "$rate") bets/s, p99" ms "< 5" "bare gRPC unary echo, C core, as many a second" \
     "p50 $(kept wallet.p50) ms, reference $(kept echo.p50); the wallet's has a PostgreSQL commit in it"
 }
 wallet_turn() { players_run --steps "$1:4" --connections 256; }
@@ -115,6 +130,7 @@ system() {
   done
   for connections in $CONNECTIONS; do bets_row "$connections"; done
   hosts_table
+  stored_bytes
   wallet_pairs
   [ -z "$results" ] || profile
   settle_wait
