@@ -45,9 +45,9 @@ enum MHD_Result answer_send(struct conn *c)
 {
     if (!c->response) return MHD_NO;                         /* no memory for an answer: close */
     if (WEIR_FAILPOINT("http.before-answer")) return MHD_NO; /* error: closed without an answer */
+    c->lane->n_served++;
     conn_phase(c, SEND);
-    enum MHD_Result rc = MHD_queue_response(c->mhd, c->status, c->response);
-    return rc;
+    return MHD_queue_response(c->mhd, c->status, c->response);
 }
 
 /* ---- problems */

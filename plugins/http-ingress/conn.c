@@ -74,6 +74,7 @@ static void expire(struct conn *c, const char *phase)
     if (!info) return;
     if (c->phase == HEADER || c->phase == BODY) say_408(c, info->connect_fd);
     shutdown(info->connect_fd, SHUT_RDWR);
+    server_run_soon(c->server);
     if (phase) ctx->host->metric(ctx, M_EXPIRED, labels, 1);
 }
 
@@ -93,7 +94,6 @@ void lane_expire(struct weir_timer *timer)
         }
     }
     if (next != UINT64_MAX) arm(lane, next, now);
-    server_run_soon(lane);
 }
 
 /* A request can be on its way on any open connection, and would be lost with it: only those that brought none during
@@ -106,7 +106,6 @@ void lane_refuse(struct weir_timer *farewell)
         if (!c->expired) expire(c, NULL);
     for (struct conn *c = lane->phases[HEADER].first; c; c = c->next)
         if (!c->begun && !c->expired) expire(c, NULL);
-    server_run_soon(lane);
     lane_check_drained(lane);
 }
 
@@ -116,22 +115,13 @@ void lane_check_drained(struct lane *lane)
     if (lane->draining && over && !lane->closing) lane->ctx->host->state(lane->ctx, WEIR_DRAINED, NULL);
 }
 
-/* At the limit the daemon stops accepting; people should see why clients wait. */
-static void count(struct lane *lane, int more)
+static void count(struct server *s, int more)
 {
-    struct weir_ctx *ctx = lane->ctx;
-    bool was = lane->at_limit;
-    if (more < 0 && (was || lane->n_conns >= (uint64_t)lane->cfg->max_connections)) lane->has_place = true;
+    struct lane *lane = s->lane;
+    s->n_conns = (uint32_t)((int64_t)s->n_conns + more);
     lane->n_conns = (uint32_t)((int64_t)lane->n_conns + more);
-    ctx->host->metric(ctx, M_CONNECTIONS, NULL, lane->n_conns);
-    if (lane->n_conns >= (uint64_t)lane->cfg->max_connections) lane->at_limit = true;
-    if (more < 0 && lane->n_conns <= (uint64_t)lane->cfg->max_connections * 9 / 10)
-        lane->at_limit = lane->starved = false;
-    if (was == lane->at_limit || lane->draining || lane->closing) return;
-    if (lane->at_limit)
-        ctx->host->state(ctx, WEIR_DEGRADED, "cannot accept: max_connections are open");
-    else
-        ctx->host->state(ctx, WEIR_READY, NULL);
+    lane->ctx->host->metric(lane->ctx, M_CONNECTIONS, NULL, lane->n_conns);
+    accept_check(lane);
 }
 
 void conn_free_request(struct conn *c)
@@ -148,31 +138,34 @@ void conn_free_request(struct conn *c)
     if (c->out.cap > 4096) weir_json_buf_free(&c->out);
 }
 
-static void opened(struct lane *lane, struct MHD_Connection *mhd, void **slot)
+static void opened(struct server *s, struct MHD_Connection *mhd, void **slot)
 {
+    struct lane *lane = s->lane;
     struct conn *c = calloc(1, sizeof *c);
     *slot = c;
     if (!c) return; /* request_line() answers with a closed connection */
     c->lane = lane;
+    c->server = s;
     c->mhd = mhd;
     c->phase = HEADER;
     c->body.max = lane->cfg->max_body;
     c->out.max = 16u << 20;
     link_conn(c);
     conn_phase(c, HEADER);
-    count(lane, 1);
+    count(s, 1);
 }
 
 static void closed(struct conn *c)
 {
     struct lane *lane = c->lane;
+    struct server *s = c->server;
     conn_free_request(c);
     unlink_conn(c);
     weir_json_buf_free(&c->body);
     weir_json_buf_free(&c->out);
     if (c->begun) lane->n_requests--;
     free(c);
-    count(lane, -1);
+    count(s, -1);
 }
 
 void conn_notify(void *arg, struct MHD_Connection *mhd, void **slot, enum MHD_ConnectionNotificationCode code)

@@ -1,5 +1,5 @@
 /* http-ingress - takes JSON over HTTP; each request is one event, and its answer is what became of it.
- * request.c reads, event.c emits, answer.c answers; server.c and conn.c keep the sockets. */
+ * request.c reads, event.c emits, answer.c answers; accept.c, server.c and conn.c keep the sockets. */
 #include "http_ingress.h"
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +58,7 @@ static int open_lane(struct weir_ctx *ctx, struct weir_err *err)
     struct lane *lane = ctx->self;
     lane->ctx = ctx;
     lane->cfg = ctx->cfg;
+    lane->listener.fd = -1;
     lane->wire.max =
         lane->cfg->max_body * 8 + 4096; /* JSON's shortest elements, 0 and a comma, are 8 bytes as fixed64 */
     if (routes_make(&lane->routes, lane->cfg, err) < 0) return -1;
@@ -80,18 +81,18 @@ static void flow(struct weir_ctx *ctx, bool open)
 /* The client may be gone: its connection is told so when we write, and drops the answer. */
 static void done(struct weir_ctx *ctx, void *cookie, const struct weir_result *result)
 {
-    struct lane *lane = ctx->self;
     struct conn *c = cookie;
+    (void)ctx;
     answer_result(c, result);
     MHD_resume_connection(c->mhd);
-    server_run_soon(lane);
+    server_run_soon(c->server);
 }
 
 static void drain(struct weir_ctx *ctx)
 {
     struct lane *lane = ctx->self;
     lane->draining = true;
-    server_quiesce(lane);
+    accept_stop(lane);
     if (lane->cfg->farewell)
         ctx->host->timer_arm(ctx, &lane->farewell, lane->cfg->farewell);
     else

@@ -1,9 +1,10 @@
 /* http_ingress.h - what the parts of http-ingress share: the conf, the routes made of it, a lane, a connection.
- * One lane has one libmicrohttpd daemon on its own loop; nothing here is seen by two threads. */
+ * One lane has libmicrohttpd daemons on its own loop; nothing here is seen by two threads. */
 #ifndef HTTP_INGRESS_H
 #define HTTP_INGRESS_H
 #include <json_pb.h>
 #include <microhttpd.h>
+#include <sys/socket.h>
 #include <weir/plugin.h>
 #include <weir/schema.h>
 
@@ -89,6 +90,7 @@ enum phase {
 
 struct conn {
     struct lane *lane;
+    struct server *server;
     struct MHD_Connection *mhd;
     struct conn *next, *prev; /* in lane->phases[phase], oldest deadline first */
     enum phase phase;
@@ -113,20 +115,30 @@ struct conn {
     unsigned status;
 };
 
+struct server { /* a daemon of libmicrohttpd */
+    struct lane *lane;
+    struct MHD_Daemon *daemon;
+    struct weir_watch watch;
+    struct server *next_due;
+    bool is_due; /* to be run: in lane->due */
+    uint32_t n_conns;
+};
+
 struct lane {
     struct weir_ctx *ctx;
     const struct cfg *cfg;
     struct routes routes;
-    struct MHD_Daemon *daemon;
-    int listen_fd; /* -1 once it belongs to the daemon */
     char *cert, *key;
-    struct weir_watch watch;
-    struct weir_task run_task; /* answers wait to be sent: run the daemon once for all of them */
+    struct weir_watch listener; /* fd -1 once it is closed */
+    struct server **servers, *due, *last_due;
+    uint32_t n_servers, n_served; /* n_served: requests taken in and answers given in this turn */
+    struct weir_task run_task;
     struct weir_timer again, expiry, farewell;
-    bool running, run_posted, flowing, at_limit, starved, closing;
-    bool draining; /* no new connections; each answer is the last one of its connection */
-    bool refusing; /* the farewell is over: no new requests either */
-    bool has_place; /* a connection has gone: the daemon looks at its listening socket only when it runs again */
+    bool running, run_posted, flowing, closing;
+    bool at_limit;                /* max_connections are open; until a tenth has gone */
+    bool starved;                 /* of descriptors: accepts again after a pause */
+    bool draining;                /* no new connections; each answer is the last one of its connection */
+    bool refusing;                /* the farewell is over: no new requests either */
     uint32_t n_conns, n_requests; /* requests: from the request line to the last byte of the answer */
     struct {
         struct conn *first, *last;
@@ -136,14 +148,19 @@ struct lane {
     uint64_t position, random;
 };
 
-/* ---- server.c: the daemon in the lane's loop */
+/* ---- accept.c: the listening socket */
+int accept_start(struct lane *, struct weir_err *);
+void accept_check(struct lane *); /* after the number of connections has changed */
+void accept_stop(struct lane *);
+
+/* ---- server.c: the daemons in the lane's loop */
 int server_start(struct lane *, struct weir_err *);
 void server_stop(struct lane *);
-void server_quiesce(struct lane *);
-void server_run_soon(struct lane *);
+bool server_take(struct lane *, int fd, const struct sockaddr *peer, socklen_t); /* fd is its own, also when false */
+void server_run_soon(struct server *);
 
 /* ---- conn.c: connections and their deadlines */
-void conn_notify(void *lane, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
+void conn_notify(void *server, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
 void conn_phase(struct conn *, enum phase);
 void conn_free_request(struct conn *);
 void lane_refuse(struct weir_timer *farewell);
@@ -151,10 +168,10 @@ void lane_expire(struct weir_timer *);
 void lane_check_drained(struct lane *);
 
 /* ---- request.c: from the header to the event */
-void *request_line(void *lane, const char *uri, struct MHD_Connection *);
-enum MHD_Result request_part(void *lane, struct MHD_Connection *, const char *url, const char *method,
+void *request_line(void *unused, const char *uri, struct MHD_Connection *);
+enum MHD_Result request_part(void *unused, struct MHD_Connection *, const char *url, const char *method,
                              const char *version, const char *data, size_t *size, void **slot);
-void request_completed(void *lane, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
+void request_completed(void *unused, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
 
 /* ---- event.c */
 bool event_room(struct lane *); /* for one more */

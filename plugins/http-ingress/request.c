@@ -7,13 +7,14 @@
 #include <string.h>
 #include <strings.h>
 
-void *request_line(void *arg, const char *uri, struct MHD_Connection *mhd)
+void *request_line(void *unused, const char *uri, struct MHD_Connection *mhd)
 {
-    struct lane *lane = arg;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct conn *c = info ? info->socket_context : NULL;
+    (void)unused;
     (void)uri;
     if (!c || c->begun) return c;
+    struct lane *lane = c->lane;
     conn_free_request(c);
     c->begun = true;
     c->start_ns = lane->ctx->host->now(lane->ctx);
@@ -256,16 +257,17 @@ static enum MHD_Result end(struct conn *c)
                                             .pointer = "",
                                             .outcome = "invalid"});
     if (c->response || !event_emit(c)) return answer_send(c);
+    c->lane->n_served++;
     conn_phase(c, PIPELINE);
     MHD_suspend_connection(c->mhd);
     return MHD_YES;
 }
 
-enum MHD_Result request_part(void *lane, struct MHD_Connection *mhd, const char *url, const char *method,
+enum MHD_Result request_part(void *unused, struct MHD_Connection *mhd, const char *url, const char *method,
                              const char *version, const char *data, size_t *size, void **slot)
 {
     struct conn *c = *slot;
-    (void)lane;
+    (void)unused;
     (void)mhd;
     (void)version;
     if (!c) return MHD_NO; /* no memory when it connected */
@@ -277,10 +279,10 @@ enum MHD_Result request_part(void *lane, struct MHD_Connection *mhd, const char 
     }
 }
 
-void request_completed(void *arg, struct MHD_Connection *mhd, void **slot, enum MHD_RequestTerminationCode how)
+void request_completed(void *unused, struct MHD_Connection *mhd, void **slot, enum MHD_RequestTerminationCode how)
 {
     struct conn *c = *slot;
-    (void)arg;
+    (void)unused;
     (void)mhd;
     if (!c || !c->begun) return;
     struct lane *lane = c->lane;

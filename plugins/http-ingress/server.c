@@ -1,6 +1,8 @@
-/* server.c - one libmicrohttpd daemon in the lane's own loop: its epoll set is one watched fd, and it works in MHD_run.
- * It has no thread and no wake-up fd, so after a ticket resolves we run it ourselves, once for all answers of a turn.
- */
+/* server.c - libmicrohttpd in the lane's own loop: a daemon's epoll set is one watched fd, and it works in MHD_run. It
+ * has no thread and no wake-up fd, so after a ticket resolves we run it ourselves, once for all answers of a turn.
+ * MHD_run goes on until every connection that is ready has been served. So that a turn stays short, and the answers of
+ * the pipeline are not late however many players ask, a daemon has a hundred connections, and after so many requests
+ * others have their turn. */
 #include "http_ingress.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUNDS = 4, PAUSE_MS = 100 }; /* runs of the daemon in one turn; pause when the machine is out of descriptors */
+enum { ROUNDS = 4, EACH = 128, TURN = 128 }; /* runs of a daemon at a time; its connections; requests of a turn */
 
 static void say(void *arg, const char *fmt, va_list args)
 {
@@ -20,13 +23,7 @@ static void say(void *arg, const char *fmt, va_list args)
     if (n < 0) return;
     for (char *p = text; *p; p++)
         if (*p == '\n') *p = ' ';
-    if (!strstr(fmt, "resource limit")) { /* the rest is about clients: theirs to fix */
-        weir_log(lane->ctx, WEIR_DEBUG, "libmicrohttpd: %s", text);
-        return;
-    }
-    if (!lane->at_limit)
-        lane->ctx->host->state(lane->ctx, WEIR_DEGRADED, "cannot accept: out of file descriptors; raise ulimit -n");
-    lane->at_limit = lane->starved = true;
+    weir_log(lane->ctx, WEIR_DEBUG, "libmicrohttpd: %s", text); /* about clients: theirs to fix */
 }
 
 static size_t as_it_is(void *arg, struct MHD_Connection *mhd, char *text)
@@ -36,65 +33,125 @@ static size_t as_it_is(void *arg, struct MHD_Connection *mhd, char *text)
     return strlen(text); /* a path is cut at its slashes before its escapes are read: %2F is no slash */
 }
 
-static void watch(struct lane *lane, uint32_t want)
-{
-    lane->watch.want = want;
-    if (lane->ctx->host->watch(lane->ctx, &lane->watch) == 0) return;
-    lane->ctx->host->state(lane->ctx, WEIR_FAILED, "cannot watch the epoll descriptor of libmicrohttpd");
-}
+/* ---- turns */
 
-static void run(struct lane *lane)
+static void run(struct server *s)
 {
-    const struct weir_host *host = lane->ctx->host;
+    struct lane *lane = s->lane;
     MHD_UNSIGNED_LONG_LONG wait = 0;
-    if (!lane->daemon || lane->running) return;
+    if (lane->running) return;
     lane->running = true;
     for (unsigned i = 0; i < ROUNDS && !wait; i++) {
-        MHD_run(lane->daemon);
-        if (MHD_get_timeout(lane->daemon, &wait) != MHD_YES) wait = 1; /* our deadlines are in conn.c: it has none */
-        if (lane->has_place) wait = 0;
-        lane->has_place = false;
+        MHD_run(s->daemon);
+        if (MHD_get_timeout(s->daemon, &wait) != MHD_YES) wait = 1; /* our deadlines are in conn.c: it has none */
     }
     lane->running = false;
+    if (!wait) server_run_soon(s); /* others' turn first */
+}
+
+static void after_runs(struct lane *lane)
+{
     events_flush(lane);
     lane_check_drained(lane);
-    if (lane->starved && !lane->n_conns && !lane->draining) { /* it would accept in vain, over and over */
-        watch(lane, 0);
-        host->timer_arm(lane->ctx, &lane->again, PAUSE_MS * 1000000u);
-    } else if (!wait) { /* others' turn first */
-        server_run_soon(lane);
-    }
 }
 
 static void on_ready(struct weir_watch *w, uint32_t ready)
 {
+    struct server *s = weir_container(w, struct server, watch);
     (void)ready;
-    run(weir_container(w, struct lane, watch));
-}
-
-static void on_again(struct weir_timer *timer)
-{
-    struct lane *lane = weir_container(timer, struct lane, again);
-    if (!lane->watch.want) {
-        lane->starved = lane->at_limit = false;
-        watch(lane, WEIR_READABLE);
-        lane->ctx->host->state(lane->ctx, WEIR_READY, NULL);
+    if (s->lane->n_servers > 1) {
+        server_run_soon(s);
+        return;
     }
-    run(lane);
+    run(s);
+    after_runs(s->lane);
 }
 
 static void on_task(struct weir_task *task)
 {
     struct lane *lane = weir_container(task, struct lane, run_task);
+    struct server *last = lane->last_due;
     lane->run_posted = false;
-    run(lane);
+    lane->n_served = 0;
+    for (struct server *s = NULL; s != last && (s = lane->due) && lane->n_served < TURN;) {
+        lane->due = s->next_due;
+        if (!lane->due) lane->last_due = NULL;
+        s->is_due = false;
+        run(s);
+    }
+    after_runs(lane);
+    if (lane->due && !lane->run_posted) {
+        lane->run_posted = true;
+        lane->ctx->host->post(lane->ctx, &lane->run_task);
+    }
 }
 
-void server_run_soon(struct lane *lane)
+void server_run_soon(struct server *s)
 {
-    if (lane->run_posted || lane->closing) return;
+    struct lane *lane = s->lane;
+    if (s->is_due || lane->closing) return;
+    s->is_due = true;
+    s->next_due = NULL;
+    *(lane->last_due ? &lane->last_due->next_due : &lane->due) = s;
+    lane->last_due = s;
+    if (lane->run_posted) return;
     lane->run_posted = true;
     lane->ctx->host->post(lane->ctx, &lane->run_task);
+}
+
+/* ---- daemons: as many as the connections need */
+
+static struct MHD_Daemon *start(struct server *s)
+{
+    struct lane *lane = s->lane;
+    const struct cfg *cfg = lane->cfg;
+    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, lane->cert},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, lane->key},
+                                   {MHD_OPTION_END, 0, NULL}};
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     (lane->cert ? MHD_USE_TLS : 0u);
+    if (!lane->cert) tls[0].option = MHD_OPTION_END;
+    return MHD_start_daemon(flags, 0, NULL, NULL, request_part, NULL, MHD_OPTION_EXTERNAL_LOGGER, say, lane,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)EACH, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)cfg->max_header, MHD_OPTION_STRICT_FOR_CLIENT,
+                            1, MHD_OPTION_UNESCAPE_CALLBACK, as_it_is, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_line,
+                            NULL, MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+                            conn_notify, s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+}
+
+static struct server *server_new(struct lane *lane)
+{
+    struct server **grown = realloc(lane->servers, (lane->n_servers + 1) * sizeof *grown);
+    struct server *s = grown ? calloc(1, sizeof *s) : NULL;
+    if (grown) lane->servers = grown;
+    if (!s) return NULL;
+    s->lane = lane;
+    s->daemon = start(s);
+    const union MHD_DaemonInfo *info = s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    s->watch = (struct weir_watch){.fn = on_ready, .fd = info ? info->epoll_fd : -1, .want = WEIR_READABLE};
+    if (!info || lane->ctx->host->watch(lane->ctx, &s->watch)) {
+        if (s->daemon) MHD_stop_daemon(s->daemon);
+        free(s);
+        return NULL;
+    }
+    lane->servers[lane->n_servers++] = s;
+    return s;
+}
+
+/* The first with room, so that few players are on one daemon. */
+bool server_take(struct lane *lane, int fd, const struct sockaddr *peer, socklen_t n)
+{
+    struct server *s = NULL;
+    uint32_t i = 0;
+    while (i < lane->n_servers && lane->servers[i]->n_conns >= EACH) i++;
+    s = i < lane->n_servers ? lane->servers[i] : server_new(lane);
+    if (!s) {
+        close(fd);
+        return false;
+    }
+    if (MHD_add_connection(s->daemon, fd, peer, n) != MHD_YES) return false; /* it has closed fd */
+    server_run_soon(s);
+    return true;
 }
 
 /* ---- start and stop */
@@ -119,23 +176,7 @@ static int read_pem(const char *option, const char *path, char **text, struct we
     return n > 0 ? 0 : bad(err, option, "cannot read %s: %s", path, n < 0 ? strerror(saved) : "it is empty");
 }
 
-static struct MHD_Daemon *start(struct lane *lane, int fd)
-{
-    const struct cfg *cfg = lane->cfg;
-    struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, lane->cert},
-                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, lane->key},
-                                   {MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (lane->cert ? MHD_USE_TLS : 0u);
-    if (!lane->cert) tls[0].option = MHD_OPTION_END;
-    return MHD_start_daemon(flags, 0, NULL, NULL, request_part, lane, MHD_OPTION_EXTERNAL_LOGGER, say, lane,
-                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)cfg->max_connections,
-                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)cfg->max_header, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-                            as_it_is, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_line, lane,
-                            MHD_OPTION_NOTIFY_COMPLETED, request_completed, lane, MHD_OPTION_NOTIFY_CONNECTION,
-                            conn_notify, lane, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
-}
-
+/* The first daemon is there from the start: it says whether the certificate is usable. */
 int server_start(struct lane *lane, struct weir_err *err)
 {
     const struct cfg *cfg = lane->cfg;
@@ -143,33 +184,12 @@ int server_start(struct lane *lane, struct weir_err *err)
     if (cert && (read_pem("tls.cert", cert, &lane->cert, err) < 0 || read_pem("tls.key", key, &lane->key, err) < 0))
         return -1;
     if (getrandom(&lane->random, sizeof lane->random, 0) < 0) lane->random = lane->ctx->host->wall(lane->ctx);
-    int fd = lane->ctx->host->listen(lane->ctx, (const char *)cfg->listen.p, err);
-    if (fd < 0) return -1;
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* the daemon closes it, also on some ways to fail */
-    close(fd);
-    lane->daemon = own >= 0 ? start(lane, own) : NULL;
-    const union MHD_DaemonInfo *info =
-        lane->daemon ? MHD_get_daemon_info(lane->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-    if (!info)
-        return bad(err, cert ? "tls" : "listen", "cannot start the HTTP server on %s: %s", (const char *)cfg->listen.p,
-                   cert ? "the certificate or the key is not usable, or memory is gone"
-                        : "out of memory or descriptors");
-    lane->again.fn = on_again;
     lane->expiry.fn = lane_expire;
     lane->farewell.fn = lane_refuse;
     lane->run_task.fn = on_task;
-    lane->watch = (struct weir_watch){.fn = on_ready, .fd = info->epoll_fd, .want = WEIR_READABLE};
-    if (lane->ctx->host->watch(lane->ctx, &lane->watch) == 0) {
-        run(lane); /* it puts the listening socket into its epoll set when it first runs */
-        return 0;
-    }
-    return bad(err, "listen", "cannot watch the server of %s%s", (const char *)cfg->listen.p, "");
-}
-
-void server_quiesce(struct lane *lane)
-{
-    int fd = MHD_quiesce_daemon(lane->daemon);
-    if (fd >= 0) close(fd);
+    if (server_new(lane)) return accept_start(lane, err);
+    return bad(err, cert ? "tls" : "listen", "cannot start the HTTP server on %s: %s", (const char *)cfg->listen.p,
+               cert ? "the certificate or the key is not usable, or memory is gone" : "out of memory or descriptors");
 }
 
 /* Clients that still wait hear that we do not know: their events live on without us. */
@@ -184,7 +204,8 @@ static void answer_all(struct lane *lane)
                                          .detail = "it may have been done; send the request again with the same key"});
         MHD_resume_connection(c->mhd);
     }
-    MHD_run(lane->daemon); /* it may not be stopped while a connection is suspended */
+    /* a daemon may not be stopped while a connection is suspended */
+    for (uint32_t i = 0; i < lane->n_servers; i++) MHD_run(lane->servers[i]->daemon);
 }
 
 void server_stop(struct lane *lane)
@@ -192,19 +213,19 @@ void server_stop(struct lane *lane)
     const struct weir_host *host = lane->ctx->host;
     lane->closing = true;
     lane->flowing = false;
-    if (lane->again.due_ns) host->timer_stop(lane->ctx, &lane->again);
+    accept_stop(lane);
     if (lane->expiry.due_ns) host->timer_stop(lane->ctx, &lane->expiry);
     if (lane->farewell.due_ns) host->timer_stop(lane->ctx, &lane->farewell);
-    if (lane->watch.want) {
-        lane->watch.want = 0;
-        host->watch(lane->ctx, &lane->watch);
+    answer_all(lane);
+    events_flush(lane);
+    for (uint32_t i = 0; i < lane->n_servers; i++) {
+        struct server *s = lane->servers[i];
+        s->watch.want = 0;
+        host->watch(lane->ctx, &s->watch);
+        MHD_stop_daemon(s->daemon);
+        free(s);
     }
-    if (lane->daemon) {
-        answer_all(lane);
-        events_flush(lane);
-        MHD_stop_daemon(lane->daemon);
-        lane->daemon = NULL;
-    }
+    free(lane->servers);
     if (lane->key) explicit_bzero(lane->key, strlen(lane->key));
     free(lane->cert);
     free(lane->key);

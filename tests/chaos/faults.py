@@ -90,6 +90,7 @@ def full_disk(system, rng, wanted=None):
     system.resize(folder, "4g")
     if name == "clickhouse":  # a merge that met the full disk can leave a part that it reads only after a restart
         system.engine_stop(name)
+    time.sleep(2)  # what met the full disk at its last moment may still be about to end
     system.engine_start(name)
     yield
 
