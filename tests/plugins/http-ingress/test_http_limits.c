@@ -1,6 +1,7 @@
 /* test_http_limits.c - a full window, slow clients, many clients, tokens, and stopping. */
 #include "http_test.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 static void a_full_window_says_503_at_once(void **state)
@@ -120,6 +121,32 @@ static void connections_are_bounded(void **state)
     client_close(&c);
     assert_int_equal(weir_kit_state(h.kit, &why), WEIR_READY);
     http_close(&h);
+}
+
+/* More than one daemon of the library takes: each is served, those in the pipeline too, and none keeps a place. */
+static void many_connections(void **state)
+{
+    enum { N = 300 };
+    (void)state;
+    struct http h;
+    struct weir_event *events[N];
+    struct response r;
+    struct client *clients = calloc(N, sizeof *clients);
+    assert_non_null(clients);
+    http_open(&h, "", 0);
+    for (int i = 0; i < N; i++) client_open(&clients[i], &h);
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_connections") == N);
+    for (int i = 0; i < N; i++) events[i] = event_of(&clients[i], "/v1/bets", BET);
+    for (int i = N; i-- > 0;) weir_kit_settle(h.kit, events[i], WEIR_OK, NULL);
+    for (int i = 0; i < N; i++) {
+        response(&clients[i], &r);
+        assert_int_equal(r.status, 202);
+    }
+    for (int i = 0; i < N; i++) client_close(&clients[i]);
+    weir_kit_run(h.kit);
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_connections") == 0);
+    http_close(&h);
+    free(clients);
 }
 
 static void drains_what_is_in_flight(void **state)
@@ -246,6 +273,7 @@ int main(void)
         cmocka_unit_test(slow_clients_are_closed),
         cmocka_unit_test(clients_that_do_not_read_are_closed),
         cmocka_unit_test(connections_are_bounded),
+        cmocka_unit_test(many_connections),
         cmocka_unit_test(drains_what_is_in_flight),
         cmocka_unit_test(open_connections_may_bring_one_more_request),
         cmocka_unit_test(a_farewell_ends_with_the_last_connection),
