@@ -42,7 +42,7 @@ const struct weir_opt http_options[] = {
              .doc = "deadline of each event; past it stages refuse it, and the client hears 503"),
     WEIR_OPT(struct cfg, max_body, WEIR_SIZE, .def = "64KiB", .min = 1, .max = 16 << 20,
              .doc = "larger bodies get 413"),
-    WEIR_OPT(struct cfg, max_header, WEIR_SIZE, .def = "16KiB", .min = 2048, .max = 1 << 20,
+    WEIR_OPT(struct cfg, max_header, WEIR_SIZE, .def = "8KiB", .min = 2048, .max = 1 << 20,
              .doc = "memory for a request's header and the header of its answer; larger ones get 431"),
     WEIR_OPT(struct cfg, max_connections, WEIR_INT, .def = "10000", .min = 1, .max = 1000000,
              .doc = "open connections of a lane; more wait to be accepted"),
