@@ -157,6 +157,9 @@ struct limit {
     double most;   /* debits that were sent and are not answered */
     uint32_t sent; /* so many are */
     uint64_t cut_ns;
+    uint64_t counted_ns; /* since when `answers` came */
+    uint32_t answers;
+    double pace; /* answers a nanosecond, mostly of the last moment */
 };
 
 struct client {
@@ -214,7 +217,7 @@ uint32_t limit_room(const struct client *);
 bool limit_too_old(const struct client *, const struct debit *, uint64_t now);
 void limit_sent(struct client *, struct debit *, uint64_t now);
 void limit_done(struct client *, const struct debit *); /* of one that was sent */
-void limit_waiting(struct client *);                     /* their number has changed */
+void limit_waiting(struct client *);                    /* their number has changed */
 
 /* link.c */
 void link_start(struct link *);

@@ -36,13 +36,15 @@ bool limit_too_old(const struct client *c, const struct debit *d, uint64_t now)
     return now - d->started > part(c);
 }
 
-/* What waits here for longer is refused in the end: the source does better not to take it in. Half of what may be
- * unanswered waits for half of the time that an answer takes. Flow opens again at a quarter, so that it does not
- * flutter. */
+/* What waits here for too long is refused in the end: the source does better not to take it in. So many may wait as the
+ * wallets answer, at the pace of late, in three quarters of that time; the limit may be less just after a stall. Flow
+ * opens again at half, so that it does not flutter. */
 void limit_waiting(struct client *c)
 {
-    double waiting = c->n_debits - c->limit.sent;
-    c->crowded = waiting >= c->limit.most / (c->crowded ? 4 : 2);
+    const struct limit *l = &c->limit;
+    double most = l->pace * (double)part(c) * 3 / 4, waiting = c->n_debits - l->sent;
+    if (most < l->most / 2) most = l->most / 2;
+    c->crowded = c->crowded ? waiting > most / 2 : waiting >= most && !limit_room(c);
     client_busy(c);
 }
 
@@ -61,6 +63,12 @@ void limit_done(struct client *c, const struct debit *d)
     struct limit *l = &c->limit;
     uint64_t now = c->ctx->host->now(c->ctx);
     uint32_t sent = l->sent--;
+    l->answers++;
+    if (now - l->counted_ns >= part(c)) {
+        l->pace = (l->pace + l->answers / (double)(now - l->counted_ns)) / 2;
+        l->answers = 0;
+        l->counted_ns = now;
+    }
     if (sent >= (uint32_t)l->most) client_wake(c); /* others wait for this room */
     if (now - d->sent_ns <= part(c)) {
         bool used = sent * 2 > (uint32_t)l->most; /* what nobody asks for need not grow */
