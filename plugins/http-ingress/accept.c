@@ -21,31 +21,38 @@ static void pause_accepting(struct lane *lane, const char *why)
 {
     watch(lane, 0);
     lane->ctx->host->timer_arm(lane->ctx, &lane->again, PAUSE_MS * 1000000u);
-    if (!lane->starved) lane->ctx->host->state(lane->ctx, WEIR_DEGRADED, why);
     lane->starved = true;
+    lane->ctx->host->state(lane->ctx, WEIR_DEGRADED, why);
+}
+
+static bool accept_one(struct lane *lane)
+{
+    struct sockaddr_storage peer;
+    socklen_t n = sizeof peer;
+    int fd = accept4(lane->listener.fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 && !server_take(lane, fd, (struct sockaddr *)&peer, n))
+        pause_accepting(lane, "cannot accept: out of memory or file descriptors");
+    else if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        pause_accepting(lane, "cannot accept: out of file descriptors; raise ulimit -n");
+    else if (fd < 0 && (errno == ENOMEM || errno == ENOBUFS))
+        pause_accepting(lane, "cannot accept: out of memory");
+    else
+        lane->starved = false; /* also when nobody waits: the kernel takes a descriptor before it looks */
+    return fd >= 0;
 }
 
 static void on_listener(struct weir_watch *w, uint32_t ready)
 {
     struct lane *lane = weir_container(w, struct lane, listener);
     (void)ready;
-    for (int i = 0; i < AT_ONCE && w->want; i++) {
-        struct sockaddr_storage peer;
-        socklen_t n = sizeof peer;
-        int fd = accept4(w->fd, (struct sockaddr *)&peer, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0 && server_take(lane, fd, (struct sockaddr *)&peer, n)) continue;
-        if (fd >= 0 || errno == ENOMEM || errno == ENOBUFS)
-            pause_accepting(lane, "cannot accept: out of memory");
-        else if (errno == EMFILE || errno == ENFILE)
-            pause_accepting(lane, "cannot accept: out of file descriptors; raise ulimit -n");
-        return; /* nobody waits, or they left again */
+    for (int i = 0; i < AT_ONCE && w->want && accept_one(lane); i++) {
     }
 }
 
 static void on_again(struct weir_timer *timer)
 {
     struct lane *lane = weir_container(timer, struct lane, again);
-    lane->starved = false;
+    accept_one(lane);
     accept_check(lane);
 }
 
@@ -56,7 +63,7 @@ void accept_check(struct lane *lane)
     uint32_t most = (uint32_t)lane->cfg->max_connections;
     bool full = lane->n_conns >= most, was = lane->at_limit;
     if (lane->draining || lane->closing) return;
-    if (!lane->starved) watch(lane, full ? 0 : WEIR_READABLE);
+    if (!lane->again.due_ns) watch(lane, full ? 0 : WEIR_READABLE);
     if (full)
         lane->at_limit = true;
     else if (lane->n_conns <= (uint64_t)most * 9 / 10)

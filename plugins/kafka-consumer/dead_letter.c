@@ -4,6 +4,7 @@
  * crash writes a letter twice at most, and never loses one. Key, value and headers are the record's own; what is added
  * stands in headers named weir.dead.*. */
 #include "kafka_consumer.h"
+#include "kafka_probe.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,7 @@ void dead_resend(struct weir_timer *timer)
     struct consumer *c = weir_container(timer, struct consumer, dead_timer);
     struct letter *list = c->dead.waiting;
     c->dead.waiting = NULL;
+    if (c->dead.rk) kafka_brokers_again(c->dead.rk, (const char *)c->cfg->brokers.p);
     for (struct letter *next; list; list = next) {
         next = list->next;
         send_letter(c, list);

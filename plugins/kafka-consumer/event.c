@@ -53,6 +53,7 @@ static void on_probe(struct consumer *c, rd_kafka_event_t *event)
     if (!kafka_probe_result(event, c->topic, why, sizeof why)) {
         c->down = true;
         say(c, WEIR_DEGRADED, why);
+        if (rd_kafka_event_error(event)) kafka_brokers_again(c->rk, (const char *)c->cfg->brokers.p);
         return;
     }
     c->probe_backoff.failures = 0;

@@ -135,6 +135,7 @@ static void on_probe(struct lane *lane, struct client *c, rd_kafka_event_t *even
     struct shared *sh = lane->shared;
     char why[200];
     bool ok = kafka_probe_result(event, (const char *)sh->cfg->topic.p, why, sizeof why);
+    if (rd_kafka_event_error(event)) kafka_brokers_again(c->rk, (const char *)sh->cfg->brokers.p);
     pthread_mutex_lock(&sh->lock);
     sh->probing = false;
     bool failing = sh->failing && atomic_load(&c->open) > 0;

@@ -40,3 +40,8 @@ bool kafka_probe_result(rd_kafka_event_t *event, const char *topic, char *why, s
         snprintf(why, size, "topic %s: %s", topic, rd_kafka_err2str(err));
     return false;
 }
+
+void kafka_brokers_again(rd_kafka_t *rk, const char *brokers)
+{
+    (void)rd_kafka_brokers_add(rk, brokers); /* how many it knows of them: the next probe tells whether one answers */
+}
