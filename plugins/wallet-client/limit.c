@@ -8,10 +8,14 @@
 
 static const double least = 64, grow = 16, cut = 0.7;
 
-/* The rest of `timeout` is for what is before and behind us. */
-static uint64_t part(const struct client *c)
+/* What an answer may take, and what a debit may wait before; the rest of `timeout` is for the way back. */
+static uint64_t in_time(const struct client *c)
 {
-    return c->cfg->timeout / 8 * 3;
+    return c->cfg->timeout / 8 * 5;
+}
+static uint64_t patience(const struct client *c)
+{
+    return c->cfg->timeout / 4;
 }
 
 static void set(struct client *c, double most)
@@ -33,17 +37,17 @@ uint32_t limit_room(const struct client *c)
 
 bool limit_too_old(const struct client *c, const struct debit *d, uint64_t now)
 {
-    return now - d->started > part(c);
+    return now - d->started > patience(c);
 }
 
 /* What waits here for too long is refused in the end: the source does better not to take it in. So many may wait as the
- * wallets answer, at the pace of late, in three quarters of that time; the limit may be less just after a stall. Flow
- * opens again at half, so that it does not flutter. */
+ * wallets answer, at the pace of late, in half of that time. Flow opens again at half of them, so that it does not
+ * flutter. */
 void limit_waiting(struct client *c)
 {
     const struct limit *l = &c->limit;
-    double most = l->pace * (double)part(c) * 3 / 4, waiting = c->n_debits - l->sent;
-    if (most < l->most / 2) most = l->most / 2;
+    double most = l->pace * (double)patience(c) / 2, waiting = c->n_debits - l->sent;
+    if (most < least / 2) most = least / 2;
     c->crowded = c->crowded ? waiting > most / 2 : waiting >= most && !limit_room(c);
     client_busy(c);
 }
@@ -64,16 +68,16 @@ void limit_done(struct client *c, const struct debit *d)
     uint64_t now = c->ctx->host->now(c->ctx);
     uint32_t sent = l->sent--;
     l->answers++;
-    if (now - l->counted_ns >= part(c)) {
+    if (now - l->counted_ns >= patience(c)) {
         l->pace = (l->pace + l->answers / (double)(now - l->counted_ns)) / 2;
         l->answers = 0;
         l->counted_ns = now;
     }
     if (sent >= (uint32_t)l->most) client_wake(c); /* others wait for this room */
-    if (now - d->sent_ns <= part(c)) {
+    if (now - d->sent_ns <= in_time(c)) {
         bool used = sent * 2 > (uint32_t)l->most; /* what nobody asks for need not grow */
         if (used && l->most < LIMIT_MOST) set(c, l->most + grow / l->most);
-    } else if (now - l->cut_ns >= part(c)) {
+    } else if (now - l->cut_ns >= in_time(c)) {
         l->cut_ns = now;
         set(c, (sent < l->most ? sent : l->most) * cut); /* what was never asked for says nothing */
     }
