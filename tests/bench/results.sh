@@ -56,7 +56,7 @@ results_page() {
   local name
   echo "# Results"
   echo
-  echo "Written by \`tests/bench/run --results $RUN_NAMES\`; [README.md](README.md) says what is measured and how. Medians of"
+  echo "Written by \`tests/bench/run --results${RUN_NAMES:+ $RUN_NAMES}\`; [README.md](README.md) says what is measured and how. Medians of"
   echo "pairs, taken in turns with the reference; the spread in brackets. Trust ratios and CPU time more than rates."
   echo
   cat "$OUT/versions.md"
