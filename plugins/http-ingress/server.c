@@ -67,6 +67,13 @@ static void on_ready(struct weir_watch *w, uint32_t ready)
     after_runs(s->lane);
 }
 
+static void post_run(struct lane *lane)
+{
+    if (lane->run_posted) return;
+    lane->run_posted = true;
+    lane->ctx->host->post(lane->ctx, &lane->run_task);
+}
+
 static void on_task(struct weir_task *task)
 {
     struct lane *lane = weir_container(task, struct lane, run_task);
@@ -80,10 +87,7 @@ static void on_task(struct weir_task *task)
         run(s);
     }
     after_runs(lane);
-    if (lane->due && !lane->run_posted) {
-        lane->run_posted = true;
-        lane->ctx->host->post(lane->ctx, &lane->run_task);
-    }
+    if (lane->due) post_run(lane);
 }
 
 void server_run_soon(struct server *s)
@@ -94,9 +98,7 @@ void server_run_soon(struct server *s)
     s->next_due = NULL;
     *(lane->last_due ? &lane->last_due->next_due : &lane->due) = s;
     lane->last_due = s;
-    if (lane->run_posted) return;
-    lane->run_posted = true;
-    lane->ctx->host->post(lane->ctx, &lane->run_task);
+    post_run(lane);
 }
 
 /* ---- daemons: as many as the connections need */
@@ -141,10 +143,9 @@ static struct server *server_new(struct lane *lane)
 /* The first with room, so that few players are on one daemon. */
 bool server_take(struct lane *lane, int fd, const struct sockaddr *peer, socklen_t n)
 {
-    struct server *s = NULL;
     uint32_t i = 0;
     while (i < lane->n_servers && lane->servers[i]->n_conns >= EACH) i++;
-    s = i < lane->n_servers ? lane->servers[i] : server_new(lane);
+    struct server *s = i < lane->n_servers ? lane->servers[i] : server_new(lane);
     if (!s) {
         close(fd);
         return false;

@@ -23,7 +23,7 @@ MD
     function up(x) { return x <= 1 ? 1 : (x == int(x) ? x : int(x) + 1) }
     function line(what, how, a, b, c) { printf "| %s | %s | %s | %s | %s |\n", what, how, a, b, c }
     function cores(what, us,  i) { for (i = 1; i <= 3; i++) v[i] = n(up(peak[i] * us / 1e6 / use)); line(what, sprintf("peak × %.1f µs ÷ %.1f", us, use), v[1], v[2], v[3]) }
-    function each(what, how, scale, digits,  i) { for (i = 1; i <= 3; i++) v[i] = n(peak[i] * scale); line(what, how, v[1], v[2], v[3]) }
+    function each(what, how, scale,  i) { for (i = 1; i <= 3; i++) v[i] = n(peak[i] * scale); line(what, how, v[1], v[2], v[3]) }
     function disk(what, bytes, copies,  i) { for (i = 1; i <= 3; i++) v[i] = n(day[i] * bytes * copies / 1e12); line(what ", TB a day", sprintf("bets × %d B × %d", bytes, copies), v[1], v[2], v[3]) }
     { x[$1] = $2 }
     END {

@@ -197,7 +197,7 @@ static void no_answer_in_time_is_unknown_and_a_late_one_still_counts(void **stat
 }
 
 /* A hundred that were not answered in time: from then on seventy are let in, the rest waits here for a quarter of its
- * time, and when half as many wait the source takes in no more. */
+ * time, and with so many waiting the source takes in no more. */
 static void what_a_wallet_cannot_answer_in_time_is_not_sent(void **state)
 {
     enum { EARLY = 100, LET_IN = 70, N = LET_IN + LET_IN / 2 };
