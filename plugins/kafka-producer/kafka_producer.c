@@ -86,11 +86,11 @@ static void on_tick(struct weir_timer *timer)
         sh->probing = false;
         pthread_mutex_unlock(&sh->lock);
     }
-    if (lane->client && lane->ctx->lane == 0)
-        lane->ctx->host->metric(lane->ctx, METRIC_QUEUE_MESSAGES, NULL, (double)atomic_load(&lane->client->open));
     /* A wake-up could be lost in the library between its check and its flag; a second is the longest that costs. */
     report_poll(lane, 0);
     send_pending(lane);
+    if (lane->client && lane->ctx->lane == 0)
+        lane->ctx->host->metric(lane->ctx, METRIC_QUEUE_MESSAGES, NULL, (double)atomic_load(&lane->client->open));
     drain_check(lane);
     arm(lane, well);
 }
