@@ -149,7 +149,6 @@ static void debit(struct round *round, struct request *r, struct account *a, rou
         return;
     }
     shard->last_seq++;
-    shard->changed = true;
     round->backlog++;
     round->debits++;
     set_balance(round, a, WEIR_FAILPOINT("sabotage.debit-too-much") ? after - 1 : after);

@@ -45,6 +45,7 @@ struct link { /* one connection and the shards whose number is `index` modulo th
     bool error, committed;
     char error_text[200];
     char why[448];           /* not ready: for the stage's state */
+    uint32_t look_up;        /* so many transactions look for existing rows before they insert theirs */
     uint32_t one_by_one;     /* after a data error: so many transactions of one request each, to find the culprit */
     struct weir_timer pause; /* after an error that a rerun at once would only repeat */
     bool paused, publish_due;

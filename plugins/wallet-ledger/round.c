@@ -40,6 +40,7 @@ void round_clear(struct round *round)
 {
     for (uint32_t i = 0; i < round->n_shards; i++) round->shard_index[round->shards[i].number] = 0;
     memset(round->slots, 0, round->n_slots * sizeof *round->slots);
+    round->blind = false;
     round->n = round->n_accounts = round->n_entries = round->n_shards = 0;
     round->fresh = round->created = round->changed = round->debits = 0;
 }
@@ -98,7 +99,8 @@ void round_add(struct round *round, struct request *r)
     r->account_at = find_account(round, r->account);
     if (r->kind != KIND_BALANCE) { /* a query takes no lock */
         r->entry_at = find_entry(round, r);
-        round_lock(round, r->shard);
+        struct shard *shard = round_lock(round, r->shard);
+        if (r->kind == KIND_DEBIT) shard->asked++;
     }
     round->requests[round->n++] = r;
 }

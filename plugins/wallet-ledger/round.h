@@ -23,8 +23,9 @@ struct entry {             /* a row of ledger.entries: found there, or to be ins
 };
 struct shard {
     uint32_t number;
+    uint32_t asked; /* debits: as many numbers are taken with the lock, those that were not needed are given back */
+    int64_t taken;  /* last_seq of the row with them */
     int64_t last_seq, published;
-    bool changed; /* last_seq moved */
 };
 
 struct round {
@@ -40,6 +41,7 @@ struct round {
     uint32_t *shard_index; /* [all_shards], place + 1 */
     uint32_t *slots;       /* hash table over accounts and entries */
     uint32_t n_slots;
+    bool blind; /* nobody looked which rows exist: all are taken for new, and the database objects when one is not */
     /* from the database */
     int64_t epoch, backlog, clock_us; /* clock: µs since 1970, the database's */
     /* from the conf and the lane */

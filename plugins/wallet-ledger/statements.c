@@ -1,6 +1,8 @@
 /* statements.c - the SQL: each statement's text, its parameters from the round, and its answer into the round.
  * The look-ups come after the lock in statements of their own: one statement that locks and reads would read with the
- * snapshot of its start and miss a key committed while it waited for the lock. */
+ * snapshot of its start and miss a key committed while it waited for the lock.
+ * The lock is an update that takes a number for each debit asked for: mostly all are accepted, and the row is written
+ * once. */
 #include "ledger.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +12,10 @@ static const struct {
     const char *name, *sql;
 } statements[N_PREPARED] = {
     [ST_BEGIN] = {"begin", "begin isolation level read committed"},
-    [ST_LOCK] = {"lock", "select shard, last_seq, published from ledger.shards where shard = any($1::int4[]) "
-                         "order by shard for update"},
+    /* Locks in the order of the array: a nested loop with it outside is the one plan that link.c's settings leave. */
+    [ST_LOCK] = {"lock", "update ledger.shards s set last_seq = s.last_seq + x.l, published = greatest(s.published, "
+                         "least(x.p, s.last_seq)) from unnest($1::int4[], $2::int8[], $3::int8[]) x(n, l, p) "
+                         "where s.shard = x.n returning s.shard, s.last_seq, s.published"},
     [ST_STATE] = {"state", "select epoch, clock_timestamp(), (select sum(last_seq - published)::int8 from "
                            "ledger.shards) from ledger.meta"},
     [ST_ENTRIES] = {"entries", "select k.n, e.outcome, e.request_hash, e.amount_minor, e.currency, "
@@ -30,8 +34,7 @@ static const struct {
                          "select a, c, b, $4::timestamptz from unnest($1::text[], $2::text[], $3::int8[]) x(a, c, b)"},
     [ST_BALANCES] = {"balances", "update ledger.accounts a set balance_minor = x.b from unnest($1::text[], "
                                  "$2::int8[]) x(a, b) where a.account_id = x.a"},
-    [ST_SHARDS] = {"shards", "update ledger.shards s set last_seq = x.l, published = greatest(s.published, "
-                             "least(x.p, x.l)) from unnest($1::int4[], $2::int8[], $3::int8[]) x(n, l, p) "
+    [ST_SHARDS] = {"shards", "update ledger.shards s set last_seq = x.l from unnest($1::int4[], $2::int8[]) x(n, l) "
                              "where s.shard = x.n"},
     [ST_NOTIFY] = {"notify", "select pg_notify('weir_ledger', '')"},
     [ST_COMMIT] = {"commit", "commit"},
@@ -116,18 +119,31 @@ static void put_accounts(struct link *link, bool created)
     }
 }
 
-static void put_shards(struct link *link)
+static void put_locks(struct link *link)
 {
     struct weir_pg_array *p = link->params;
     weir_pg_array_start(&p[0], WEIR_PG_INT4);
     weir_pg_array_start(&p[1], WEIR_PG_INT8);
     weir_pg_array_start(&p[2], WEIR_PG_INT8);
     for (uint32_t i = 0; i < link->round.n_shards; i++) {
-        struct shard *s = &link->round.shards[i];
-        s->published = link->ledger->published[s->number].prefix;
+        const struct shard *s = &link->round.shards[i];
+        weir_pg_array_i32(&p[0], (int32_t)s->number);
+        weir_pg_array_i64(&p[1], s->asked);
+        weir_pg_array_i64(&p[2], link->ledger->published[s->number].prefix);
+    }
+}
+
+/* Numbers that were taken and not used go back. */
+static void put_shards(struct link *link)
+{
+    struct weir_pg_array *p = link->params;
+    weir_pg_array_start(&p[0], WEIR_PG_INT4);
+    weir_pg_array_start(&p[1], WEIR_PG_INT8);
+    for (uint32_t i = 0; i < link->round.n_shards; i++) {
+        const struct shard *s = &link->round.shards[i];
+        if (s->last_seq == s->taken) continue;
         weir_pg_array_i32(&p[0], (int32_t)s->number);
         weir_pg_array_i64(&p[1], s->last_seq);
-        weir_pg_array_i64(&p[2], s->published);
     }
 }
 
@@ -150,19 +166,12 @@ static void put_ids(struct link *link)
         weir_pg_array_bytes(&link->params[0], link->round.accounts[i].id);
 }
 
-static void put_numbers(struct link *link)
-{
-    weir_pg_array_start(&link->params[0], WEIR_PG_INT4);
-    for (uint32_t i = 0; i < link->round.n_shards; i++)
-        weir_pg_array_i32(&link->params[0], (int32_t)link->round.shards[i].number);
-}
-
 /* Fills link->params; says how many there are and, as a bit mask, which are a single int8 and not an array. */
 static int put_params(struct link *link, enum statement s, uint32_t *single)
 {
     *single = 0;
     switch (s) {
-    case ST_LOCK: put_numbers(link); return 1;
+    case ST_LOCK: put_locks(link); return 3;
     case ST_ENTRIES: put_keys(link); return 3;
     case ST_ACCOUNTS: put_ids(link); return 1;
     case ST_INSERT:
@@ -174,7 +183,7 @@ static int put_params(struct link *link, enum statement s, uint32_t *single)
         *single = 1u << 3;
         return 4;
     case ST_BALANCES: put_accounts(link, false); return 2;
-    case ST_SHARDS: put_shards(link); return 3;
+    case ST_SHARDS: put_shards(link); return 2;
     default: return 0;
     }
 }
@@ -209,11 +218,15 @@ static const char *take_lock(struct link *link, const PGresult *r)
     struct round *round = &link->round;
     if ((uint32_t)PQntuples(r) != round->n_shards)
         return "ledger.shards lacks a row; the ledger was not made by manifests/sql/apply";
-    for (uint32_t i = 0; i < round->n_shards; i++) { /* both ascending */
-        struct shard *s = &round->shards[i];
-        s->last_seq = weir_pg_cell_i64(r, (int)i, 1);
-        s->published = weir_pg_cell_i64(r, (int)i, 2);
-        published_seen(&link->ledger->published[s->number], s->published, s->last_seq);
+    for (int row = 0; row < PQntuples(r); row++) {
+        uint32_t number = (uint32_t)weir_pg_cell_i32(r, row, 0);
+        uint32_t at = number < round->all_shards ? round->shard_index[number] : 0;
+        if (!at) return "ledger.shards gave a row that nobody asked for";
+        struct shard *s = &round->shards[at - 1];
+        s->taken = weir_pg_cell_i64(r, row, 1);
+        s->last_seq = s->taken - s->asked;
+        s->published = weir_pg_cell_i64(r, row, 2);
+        published_seen(&link->ledger->published[number], s->published, s->last_seq);
     }
     return NULL;
 }
@@ -224,6 +237,8 @@ static const char *take_state(struct link *link, const PGresult *r)
     link->round.epoch = weir_pg_cell_i64(r, 0, 0);
     link->round.clock_us = weir_pg_cell_i64(r, 0, 1) + WEIR_PG_EPOCH_US;
     link->round.backlog = weir_pg_cell_i64(r, 0, 2);
+    for (uint32_t i = 0; i < link->round.n_shards; i++)
+        link->round.backlog -= link->round.shards[i].asked; /* taken, not used */
     link->ledger->ctx->host->metric(link->ledger->ctx, METRIC_BACKLOG, NULL, (double)link->round.backlog);
     return NULL;
 }

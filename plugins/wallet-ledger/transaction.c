@@ -10,6 +10,7 @@
 #include <weir_failpoint.h>
 
 static const uint64_t setup_pause_ns = 500000000;
+enum { LOOK_UPS = 64 }; /* so a repeat costs at most one transaction of so many */
 
 /* ---- pipelines */
 
@@ -54,6 +55,20 @@ static void lock_pending(struct link *link)
         if (published_pending(&l->published[s])) round_lock(&link->round, s);
 }
 
+/* Nearly every request is a new one, so nobody asks first: the INSERT fails when one is not. Then, and for some time as
+ * one repeat seldom comes alone, transactions look. One that may have been written by us always looks. */
+static bool goes_blind(struct link *link)
+{
+    const struct round *round = &link->round;
+    if (link->look_up) {
+        link->look_up--;
+        return false;
+    }
+    for (uint32_t i = 0; i < round->n; i++)
+        if (round->requests[i]->author) return false;
+    return true;
+}
+
 void transaction_next(struct link *link)
 {
     if (link->step != STEP_IDLE || link->paused || !weir_pg_is_ready(&link->pg)) return;
@@ -65,11 +80,12 @@ void transaction_next(struct link *link)
     if (!round->n && !round->n_shards) return;
     if (link->one_by_one) link->one_by_one--;
     round_sort_shards(round);
+    round->blind = goes_blind(link);
     link->started_ns = ctx_of(link)->host->now(ctx_of(link));
     script_start(link, STEP_READING);
     bool ok = true;
     if (round->n_shards) ok = script_send(link, ST_BEGIN) && script_send(link, ST_LOCK) && script_send(link, ST_STATE);
-    if (ok && round->n_entries) ok = script_send(link, ST_ENTRIES);
+    if (ok && round->n_entries && !round->blind) ok = script_send(link, ST_ENTRIES);
     if (ok && round->n_accounts) ok = script_send(link, ST_ACCOUNTS);
     script_end(link, ok);
 }
@@ -113,10 +129,10 @@ static void finish(struct link *link)
     ledger_check_drained(l);
 }
 
-static bool published_moves(const struct link *link)
+static bool gives_numbers_back(const struct round *round)
 {
-    for (uint32_t i = 0; i < link->round.n_shards; i++)
-        if (published_pending(&link->ledger->published[link->round.shards[i].number])) return true;
+    for (uint32_t i = 0; i < round->n_shards; i++)
+        if (round->shards[i].last_seq != round->shards[i].taken) return true;
     return false;
 }
 
@@ -128,11 +144,12 @@ static void write_and_commit(struct link *link)
     if (round->fresh) ok = script_send(link, ST_INSERT);
     if (ok && round->created) ok = script_send(link, ST_OPEN);
     if (ok && round->changed) ok = script_send(link, ST_BALANCES);
-    if (ok && (round->debits || published_moves(link))) ok = script_send(link, ST_SHARDS);
+    if (ok && gives_numbers_back(round)) ok = script_send(link, ST_SHARDS);
     if (ok && round->debits && link->ledger->cfg->notify) ok = script_send(link, ST_NOTIFY);
     if (WEIR_FAILPOINT("sabotage.reply-before-commit")) reply_all(link);
     ok = ok && !WEIR_FAILPOINT("ledger.before-commit") && script_send(link, ST_COMMIT); /* error: the line is lost */
-    /* The look-up under the lock has told which earlier rows exist; from here on only this COMMIT is open. */
+    /* A look-up under the lock has told which earlier rows exist, if there could be any of ours; from here on only this
+     * COMMIT is open. */
     for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
     for (uint32_t i = 0; i < round->n_entries; i++)
         if (round->entries[i].fresh) round->entries[i].first->author = true;
@@ -144,6 +161,12 @@ static void roll_back(struct link *link)
 {
     script_start(link, STEP_ROLLING_BACK);
     script_end(link, script_send(link, ST_ROLLBACK));
+}
+
+static void look_from_now_on(struct link *link)
+{
+    link->look_up = LOOK_UPS;
+    ctx_of(link)->host->metric(ctx_of(link), METRIC_RERUNS, NULL, 1);
 }
 
 static void again_later(struct link *link)
@@ -180,6 +203,11 @@ static void decide_and_write(struct link *link)
     decide(round, ledger_batch_alloc);
     if (!round->n_shards) { /* queries only: no transaction was begun */
         finish(link);
+        return;
+    }
+    if (round->blind && round->fresh < round->n_entries) { /* refused without a row, which a repeat may have */
+        look_from_now_on(link);
+        roll_back(link);
         return;
     }
     if (reply_reserve(l, round)) {
@@ -230,8 +258,10 @@ static void failed(struct link *link)
     struct round *round = &link->round;
     if (link->step == STEP_WRITING) /* while reading, an earlier COMMIT may still be open */
         for (uint32_t i = 0; i < round->n; i++) round->requests[i]->author = false;
-    bool rerun = link->error_class == WEIR_PG_CONFLICT || strncmp(link->error_text, "23505", 5) == 0;
-    if (rerun)
+    bool exists = strncmp(link->error_text, "23505", 5) == 0;
+    if (exists)
+        look_from_now_on(link);
+    else if (link->error_class == WEIR_PG_CONFLICT)
         ctx_of(link)->host->metric(ctx_of(link), METRIC_RERUNS, NULL, 1);
     else
         blame(link);

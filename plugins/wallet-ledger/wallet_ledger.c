@@ -53,7 +53,8 @@ static const struct weir_metric metrics[] = {
     [METRIC_BATCH] = {"batch_requests", WEIR_HISTOGRAM, "requests in one transaction", .buckets = batch_sizes},
     [METRIC_SECONDS] = {"transaction_seconds", WEIR_HISTOGRAM, "from the first statement to the answer of COMMIT"},
     [METRIC_BACKLOG] = {"backlog_events", WEIR_GAUGE, "events accepted and not known to be published, whole ledger"},
-    [METRIC_RERUNS] = {"reruns_total", WEIR_COUNTER, "transactions run again after a deadlock or conflict"},
+    [METRIC_RERUNS] = {"reruns_total", WEIR_COUNTER,
+                       "transactions run again: a deadlock, a conflict, a repeat for which nobody had looked"},
     [METRIC_CONFIRMED] = {"confirmed_total", WEIR_COUNTER, "confirmations taken"},
     {NULL},
 };

@@ -156,6 +156,57 @@ static void one_batch_with_everything_twice(void **state)
     ledger_db_drop(&db);
 }
 
+/* Nobody looks for the row of a request before the INSERT objects; after that transactions look for some time. */
+static void a_repeat_is_found_though_nobody_looked(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    ledger_db_make(&db, 8);
+    struct weir_kit *kit = wallet_open(&db, "shards = 8; connections = 1");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "accepted");
+    wallet_expect(kit, wallet_credit(kit, "ada", "k", 1000), "accepted");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b1", 300), "accepted");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b2", 900), "insufficient-funds");
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_reruns_total") == 0);
+    for (int again = 0; again < 2; again++) {
+        wallet_expect(kit, wallet_debit(kit, "ada", "b1", 300), "replayed");
+        wallet_expect(kit, wallet_debit(kit, "ada", "b2", 900), "insufficient-funds");
+        wallet_expect(kit, wallet_credit(kit, "ada", "k", 1000), "replayed");
+        assert_true(weir_kit_metric(kit, "weir_wallet_ledger_reruns_total") == again + 1);
+        for (int i = 0; i < 64; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "k%d.%d", again, i);
+            wallet_expect(kit, wallet_credit(kit, "ada", key, 1), "accepted");
+        }
+    }
+    assert_int_equal(wallet_balance_now(kit, "ada"), 700 + 128);
+    assert_number(&db, "select sum(last_seq) from ledger.shards", 1);
+    ledger_db_audit(&db);
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
+/* What would be refused without a row may have one. */
+static void a_repeat_is_found_where_a_new_one_is_refused(void **state)
+{
+    (void)state;
+    struct ledger_db db;
+    ledger_db_make(&db, 8);
+    struct weir_kit *kit = wallet_open(&db, "shards = 8; connections = 1; max_backlog = 1");
+    wallet_expect(kit, wallet_open_account(kit, "ada", "EUR"), "accepted");
+    wallet_expect(kit, wallet_credit(kit, "ada", "k", 1000), "accepted");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b1", 300), "accepted");
+    weir_kit_close(kit);
+    kit = wallet_open(&db, "shards = 8; connections = 1; max_backlog = 1");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b1", 300), "replayed");
+    wallet_expect(kit, wallet_debit(kit, "ada", "b2", 300), "not-executed");
+    assert_true(weir_kit_metric(kit, "weir_wallet_ledger_reruns_total") == 1);
+    assert_int_equal(wallet_balance_now(kit, "ada"), 700);
+    ledger_db_audit(&db);
+    weir_kit_close(kit);
+    ledger_db_drop(&db);
+}
+
 static bool is_published(void *arg)
 {
     return ledger_db_number((struct ledger_db *)arg, "select published from ledger.shards") == 5;
@@ -259,6 +310,8 @@ int main(void)
         cmocka_unit_test(counts_what_it_does),
         cmocka_unit_test(a_replay_brings_the_first_bytes),
         cmocka_unit_test(one_batch_with_everything_twice),
+        cmocka_unit_test(a_repeat_is_found_though_nobody_looked),
+        cmocka_unit_test(a_repeat_is_found_where_a_new_one_is_refused),
         cmocka_unit_test(confirmations_become_the_published_prefix),
         cmocka_unit_test(says_what_is_wrong_with_the_ledger),
         cmocka_unit_test(a_ledger_that_does_not_wait_for_the_disk_is_refused),
