@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static const uint64_t HELD_STEP_NS = 5000000; /* those held end together, not each with a timer of its own */
+
 static uint64_t timeout_of(const struct cfg *cfg, enum phase phase)
 {
     switch (phase) {
@@ -14,6 +16,7 @@ static uint64_t timeout_of(const struct cfg *cfg, enum phase phase)
     case HEADER: return cfg->header_timeout;
     case BODY:
     case SEND: return cfg->body_timeout;
+    case HELD: return cfg->hold;
     default: return 0;
     }
 }
@@ -48,6 +51,7 @@ void conn_phase(struct conn *c, enum phase phase)
     unlink_conn(c);
     c->phase = phase;
     c->deadline_ns = timeout ? now + timeout : 0;
+    if (phase == HELD) c->deadline_ns -= c->deadline_ns % HELD_STEP_NS;
     link_conn(c);
     if (timeout) arm(c->lane, c->deadline_ns, now);
 }
@@ -78,11 +82,21 @@ static void expire(struct conn *c, const char *phase)
     if (phase) ctx->host->metric(ctx, M_EXPIRED, labels, 1);
 }
 
+void lane_release_held(struct lane *lane, uint64_t until_ns)
+{
+    for (struct conn *c; (c = lane->phases[HELD].first) != NULL && c->deadline_ns <= until_ns;) {
+        answer_full(c);
+        conn_phase(c, PIPELINE); /* with its answer */
+        server_resume(c);
+    }
+}
+
 void lane_expire(struct weir_timer *timer)
 {
-    static const char *const names[N_PHASES] = {"idle", "header", "body", NULL, "send"};
+    static const char *const names[N_PHASES] = {"idle", "header", "body", NULL, "send", NULL};
     struct lane *lane = weir_container(timer, struct lane, expiry);
     uint64_t now = lane->ctx->host->now(lane->ctx), next = UINT64_MAX;
+    lane_release_held(lane, now);
     for (unsigned p = 0; p < N_PHASES; p++) {
         if (p == PIPELINE) continue;
         for (struct conn *c = lane->phases[p].first; c; c = c->next) {
@@ -130,7 +144,7 @@ void conn_free_request(struct conn *c)
     c->response = NULL;
     c->route = NULL;
     c->status = 0;
-    c->too_large = c->has_body = false;
+    c->too_large = c->has_body = c->may_wait = false;
     c->n_given = 0;
     c->text_n = 0;
     c->body.n = c->out.n = 0;

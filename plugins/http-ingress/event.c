@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH = 64 };
+enum { BATCH = 64, TURN = 2 * BATCH }; /* the pipeline says only between turns that it has enough */
 
 static bool copy(struct weir_batch *batch, struct weir_ctx *ctx, const void *bytes, size_t n, struct weir_slice *out)
 {
@@ -82,6 +82,11 @@ bool event_room(struct lane *lane)
     return lane->flowing && lane->ctx->host->room(lane->ctx) > (lane->batch ? lane->batch->n : 0);
 }
 
+bool event_room_now(struct lane *lane)
+{
+    return lane->n_emitted < TURN && event_room(lane);
+}
+
 bool event_emit(struct conn *c)
 {
     struct lane *lane = c->lane;
@@ -96,8 +101,33 @@ bool event_emit(struct conn *c)
         answer_unavailable(c, "memory", "out of memory; send the request again later");
         return false;
     }
+    lane->n_emitted++;
     if (++lane->batch->n == lane->batch->cap) events_flush(lane);
     return true;
+}
+
+void events_admit_soon(struct lane *lane)
+{
+    if (lane->admit_posted || !lane->phases[HELD].first) return;
+    lane->admit_posted = true;
+    lane->ctx->host->post(lane->ctx, &lane->admit_task);
+}
+
+/* The newest first: who has waited longest has the least use for an answer, and in a flood all would come late. A batch
+ * at a time, after which the pipeline may say that it is enough. */
+void events_admit(struct weir_task *task)
+{
+    struct lane *lane = weir_container(task, struct lane, admit_task);
+    struct conn *c;
+    lane->admit_posted = false;
+    while ((c = lane->phases[HELD].last) != NULL && event_room_now(lane)) {
+        bool emitted = event_emit(c);
+        conn_phase(c, PIPELINE);
+        if (!emitted) server_resume(c);
+    }
+    events_flush(lane);
+    lane->n_emitted = 0;
+    if (lane->flowing) events_admit_soon(lane);
 }
 
 void events_flush(struct lane *lane)

@@ -76,6 +76,7 @@ static void flow(struct weir_ctx *ctx, bool open)
 {
     struct lane *lane = ctx->self;
     lane->flowing = open;
+    if (open) events_admit_soon(lane);
 }
 
 /* The client may be gone: its connection is told so when we write, and drops the answer. */
@@ -84,8 +85,7 @@ static void done(struct weir_ctx *ctx, void *cookie, const struct weir_result *r
     struct conn *c = cookie;
     (void)ctx;
     answer_result(c, result);
-    MHD_resume_connection(c->mhd);
-    server_run_soon(c->server);
+    server_resume(c);
 }
 
 static void drain(struct weir_ctx *ctx)

@@ -19,7 +19,7 @@ struct route_conf {
 struct cfg {
     struct weir_slice listen, tokens;
     struct weir_list routes, answers;
-    uint64_t timeout, max_body, max_header, header_timeout, body_timeout, idle_timeout, farewell;
+    uint64_t timeout, max_body, max_header, header_timeout, body_timeout, idle_timeout, farewell, hold;
     int64_t max_connections;
     int unknown_fields;
     struct {
@@ -85,6 +85,7 @@ enum phase {
     BODY,     /* header read */
     PIPELINE, /* suspended until its ticket resolves; no deadline of ours: the event has one */
     SEND,     /* answered, not yet sent */
+    HELD,     /* suspended until the pipeline has room, for `hold` at most */
     N_PHASES
 };
 
@@ -102,7 +103,7 @@ struct conn {
     const struct route *route; /* NULL: none matched */
     uint64_t start_ns;
     struct weir_json_buf body;
-    bool too_large, has_body;
+    bool too_large, has_body, may_wait;
     struct weir_json_given given[MAX_GIVEN];
     unsigned n_given;
     char text[512]; /* of path parameters, percent-decoded */
@@ -132,9 +133,9 @@ struct lane {
     struct weir_watch listener; /* fd -1 once it is closed */
     struct server **servers, *due, *last_due;
     uint32_t n_servers, n_served; /* n_served: requests taken in and answers given in this turn */
-    struct weir_task run_task;
+    struct weir_task run_task, admit_task;
     struct weir_timer again, expiry, farewell;
-    bool running, run_posted, flowing, closing;
+    bool running, run_posted, admit_posted, flowing, closing;
     bool at_limit;                /* max_connections are open; until a tenth has gone */
     bool starved;                 /* of descriptors: accepts again after a pause */
     bool draining;                /* no new connections; each answer is the last one of its connection */
@@ -144,6 +145,7 @@ struct lane {
         struct conn *first, *last;
     } phases[N_PHASES];
     struct weir_batch *batch; /* of this turn */
+    uint32_t n_emitted;       /* in this turn */
     struct weir_json_buf wire;
     uint64_t position, random;
 };
@@ -158,11 +160,13 @@ int server_start(struct lane *, struct weir_err *);
 void server_stop(struct lane *);
 bool server_take(struct lane *, int fd, const struct sockaddr *peer, socklen_t); /* fd is its own, also when false */
 void server_run_soon(struct server *);
+void server_resume(struct conn *); /* it has its answer */
 
 /* ---- conn.c: connections and their deadlines */
 void conn_notify(void *server, struct MHD_Connection *, void **slot, enum MHD_ConnectionNotificationCode);
 void conn_phase(struct conn *, enum phase);
 void conn_free_request(struct conn *);
+void lane_release_held(struct lane *, uint64_t until_ns); /* those that were to wait until then at most are refused */
 void lane_refuse(struct weir_timer *farewell);
 void lane_expire(struct weir_timer *);
 void lane_check_drained(struct lane *);
@@ -174,8 +178,11 @@ enum MHD_Result request_part(void *unused, struct MHD_Connection *, const char *
 void request_completed(void *unused, struct MHD_Connection *, void **slot, enum MHD_RequestTerminationCode);
 
 /* ---- event.c */
-bool event_room(struct lane *); /* for one more */
-bool event_emit(struct conn *); /* false: answered already */
+bool event_room(struct lane *);        /* for one more */
+bool event_room_now(struct lane *);    /* and not too many in this turn */
+bool event_emit(struct conn *);        /* false: answered already */
+void events_admit_soon(struct lane *); /* those that are held, while there is room */
+void events_admit(struct weir_task *);
 void events_flush(struct lane *);
 
 /* ---- answer.c: they make conn->response; answer_send queues it */

@@ -54,6 +54,9 @@ const struct weir_opt http_options[] = {
              .doc = "from an answer to the next request line on a kept connection"),
     WEIR_OPT(struct cfg, farewell, WEIR_DURATION, .def = "1s", .max = HOUR,
              .doc = "while stopping, how long kept connections may bring one last request before they are closed"),
+    WEIR_OPT(struct cfg, hold, WEIR_DURATION, .def = "200ms", .max = 10 * SECOND,
+             .doc =
+                 "how long a small request waits for room in the pipeline, the newest first, before it gets its 503"),
     WEIR_OPT(struct cfg, unknown_fields, WEIR_ENUM, .def = "refuse", .choices = refuse_or_skip,
              .doc = "what a JSON field that the message does not have is: an error, or nothing"),
     WEIR_OPT(struct cfg, tokens, WEIR_STRING, .flags = WEIR_SECRET,

@@ -25,6 +25,8 @@ void *request_line(void *unused, const char *uri, struct MHD_Connection *mhd)
 
 /* ---- the header */
 
+enum { HELD_BODY = 4096 }; /* thousands may be held */
+
 struct header {
     struct conn *c;
     const char *content_type, *authorization, *values[MAX_GIVEN];
@@ -187,6 +189,7 @@ static void check_header(struct conn *c, const char *url, const char *method, st
     int match = path_split(&path, url) ? routes_match(&lane->routes, method, &path, &c->route) : NO_PATH;
     MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, one_header, h);
     c->has_body = h->chunked || h->content_length;
+    c->may_wait = lane->cfg->hold && !h->chunked && h->content_length <= HELD_BODY;
     if (!may_enter(lane->cfg, h->authorization)) {
         answer_problem(c, &(struct problem){.status = 401,
                                             .detail = "a bearer token is needed",
@@ -196,7 +199,7 @@ static void check_header(struct conn *c, const char *url, const char *method, st
         no_route(c, match, &path);
     } else if (lane->refusing) {
         answer_unavailable(c, "draining", "this server is stopping; send the request again");
-    } else if (!event_room(lane)) {
+    } else if (!c->may_wait && !event_room(lane)) {
         answer_full(c);
     } else if (h->chunked && h->has_length) {
         answer_problem(
@@ -256,9 +259,13 @@ static enum MHD_Result end(struct conn *c)
                                             .detail = "found no body, expected a JSON object",
                                             .pointer = "",
                                             .outcome = "invalid"});
-    if (c->response || !event_emit(c)) return answer_send(c);
+    if (!c->response && c->may_wait && !event_room_now(c->lane)) {
+        conn_phase(c, HELD);
+    } else {
+        if (c->response || !event_emit(c)) return answer_send(c);
+        conn_phase(c, PIPELINE);
+    }
     c->lane->n_served++;
-    conn_phase(c, PIPELINE);
     MHD_suspend_connection(c->mhd);
     return MHD_YES;
 }

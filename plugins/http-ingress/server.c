@@ -1,7 +1,7 @@
 /* server.c - libmicrohttpd in the lane's own loop: a daemon's epoll set is one watched fd, and it works in MHD_run. It
  * has no thread and no wake-up fd, so after a ticket resolves we run it ourselves, once for all answers of a turn.
  * MHD_run goes on until every connection that is ready has been served. So that a turn stays short, and the answers of
- * the pipeline are not late however many players ask, a daemon has a hundred connections, and after so many requests
+ * the pipeline are not late however many players ask, a daemon has some hundred connections, and after so many requests
  * others have their turn. */
 #include "http_ingress.h"
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ROUNDS = 4, EACH = 128, TURN = 128 }; /* runs of a daemon at a time; its connections; requests of a turn */
+enum { ROUNDS = 4, EACH = 512, TURN = 128 }; /* runs of a daemon at a time; its connections; requests of a turn */
 
 static void say(void *arg, const char *fmt, va_list args)
 {
@@ -52,6 +52,8 @@ static void run(struct server *s)
 static void after_runs(struct lane *lane)
 {
     events_flush(lane);
+    lane->n_emitted = 0;
+    if (lane->flowing) events_admit_soon(lane);
     lane_check_drained(lane);
 }
 
@@ -99,6 +101,12 @@ void server_run_soon(struct server *s)
     *(lane->last_due ? &lane->last_due->next_due : &lane->due) = s;
     lane->last_due = s;
     post_run(lane);
+}
+
+void server_resume(struct conn *c)
+{
+    MHD_resume_connection(c->mhd);
+    server_run_soon(c->server);
 }
 
 /* ---- daemons: as many as the connections need */
@@ -188,6 +196,7 @@ int server_start(struct lane *lane, struct weir_err *err)
     lane->expiry.fn = lane_expire;
     lane->farewell.fn = lane_refuse;
     lane->run_task.fn = on_task;
+    lane->admit_task.fn = events_admit;
     if (server_new(lane)) return accept_start(lane, err);
     return bad(err, cert ? "tls" : "listen", "cannot start the HTTP server on %s: %s", (const char *)cfg->listen.p,
                cert ? "the certificate or the key is not usable, or memory is gone" : "out of memory or descriptors");
@@ -196,6 +205,7 @@ int server_start(struct lane *lane, struct weir_err *err)
 /* Clients that still wait hear that we do not know: their events live on without us. */
 static void answer_all(struct lane *lane)
 {
+    lane_release_held(lane, UINT64_MAX);
     for (struct conn *c = lane->phases[PIPELINE].first; c; c = c->next) {
         if (c->response) continue;
         answer_problem(c,

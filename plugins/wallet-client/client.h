@@ -157,9 +157,6 @@ struct limit {
     double most;   /* debits that were sent and are not answered */
     uint32_t sent; /* so many are */
     uint64_t cut_ns;
-    uint64_t counted_ns; /* since when `answers` came */
-    uint32_t answers;
-    double pace; /* answers a nanosecond, mostly of the last moment */
 };
 
 struct client {

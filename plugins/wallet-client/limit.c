@@ -1,12 +1,13 @@
 /* limit.c - how many debits the wallets may have unanswered: no more than they answer within a part of `timeout`. A
  * longer queue has them work on debits whose players have been told "unknown" meanwhile: then all are late, and none is
- * accepted. What is beyond waits here, unsent, for another part; then it is refused as not executed, which is definite,
- * and which holds up those who would send it again at once. How many that is nobody knows beforehand: more are let in
- * while answers come in time, fewer as soon as they do not, as TCP finds its window (additive increase, multiplicative
- * decrease; V. Jacobson, Congestion Avoidance and Control, 1988). */
+ * accepted. What is beyond waits, most of it with the source, as we shut its flow, and some here, for another part of
+ * `timeout`; then it is refused as not executed, which is definite. How many that is nobody knows beforehand: more are
+ * let in while answers come in time, fewer as soon as they do not, as TCP finds its window (additive increase,
+ * multiplicative decrease; V. Jacobson, Congestion Avoidance and Control, 1988). */
 #include "client.h"
 
 static const double least = 64, grow = 16, cut = 0.7;
+static const uint32_t waiting_most = 64; /* a turn of the source may bring some more */
 
 /* What an answer may take, and what a debit may wait before; the rest of `timeout` is for the way back. */
 static uint64_t in_time(const struct client *c)
@@ -40,15 +41,12 @@ bool limit_too_old(const struct client *c, const struct debit *d, uint64_t now)
     return now - d->started > patience(c);
 }
 
-/* What waits here for too long is refused in the end: the source does better not to take it in. So many may wait as the
- * wallets answer, at the pace of late, in half of that time. Flow opens again at half of them, so that it does not
- * flutter. */
+/* What waits here for too long is refused in the end: the source does better to keep it, and to take it back in when it
+ * can be sent soon. Flow opens again at half of that, so that it does not flutter. */
 void limit_waiting(struct client *c)
 {
-    const struct limit *l = &c->limit;
-    double most = l->pace * (double)patience(c) / 2, waiting = c->n_debits - l->sent;
-    if (most < least / 2) most = least / 2;
-    c->crowded = c->crowded ? waiting > most / 2 : waiting >= most && !limit_room(c);
+    uint32_t waiting = c->n_debits - c->limit.sent;
+    c->crowded = c->crowded ? waiting > waiting_most / 2 : waiting >= waiting_most && !limit_room(c);
     client_busy(c);
 }
 
@@ -67,12 +65,6 @@ void limit_done(struct client *c, const struct debit *d)
     struct limit *l = &c->limit;
     uint64_t now = c->ctx->host->now(c->ctx);
     uint32_t sent = l->sent--;
-    l->answers++;
-    if (now - l->counted_ns >= patience(c)) {
-        l->pace = (l->pace + l->answers / (double)(now - l->counted_ns)) / 2;
-        l->answers = 0;
-        l->counted_ns = now;
-    }
     if (sent >= (uint32_t)l->most) client_wake(c); /* others wait for this room */
     if (now - d->sent_ns <= in_time(c)) {
         bool used = sent * 2 > (uint32_t)l->most; /* what nobody asks for need not grow */

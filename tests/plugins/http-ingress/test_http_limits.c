@@ -3,23 +3,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static void a_full_window_says_503_at_once(void **state)
+#define MS UINT64_C(1000000)
+#define S UINT64_C(1000000000)
+
+static void assert_full(struct client *c, double refused)
+{
+    struct response r;
+    response(c, &r);
+    assert_int_equal(r.status, 503);
+    assert_has(r.head, "Retry-After: 1\r\n");
+    assert_has(r.body, "\"outcome\":\"not-executed\"}");
+    assert_true(weir_kit_metric(c->kit, "weir_http_ingress_unavailable_total") == refused);
+    assert_null(weir_kit_forwarded(c->kit));
+}
+
+static void a_window_that_stays_full_says_503(void **state)
 {
     (void)state;
     struct http h;
     struct client c;
     struct response r;
-    http_open(&h, "", 0);
+    http_open(&h, "hold = \"100ms\"", 0);
     client_open(&c, &h);
     weir_kit_flow(h.kit, false);
-    post(&c, "/v1/bets", "this is not even read");
-    response(&c, &r);
-    assert_int_equal(r.status, 503);
-    assert_has(r.head, "Retry-After: 1\r\n");
-    assert_has(r.body, "\"outcome\":\"not-executed\"}");
-    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_unavailable_total") == 1);
-    assert_null(weir_kit_forwarded(h.kit));
+    post(&c, "/v1/bets", BET);
+    weir_kit_run(h.kit);
+    weir_kit_advance(h.kit, 90 * MS);
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_unavailable_total") == 0);
+    weir_kit_advance(h.kit, 10 * MS);
+    assert_full(&c, 1);
     weir_kit_flow(h.kit, true);
     struct weir_event *ev = event_of(&c, "/v1/bets", BET); /* the same connection */
     settle_as(&h, ev, WEIR_OK, "accepted");
@@ -29,7 +43,84 @@ static void a_full_window_says_503_at_once(void **state)
     http_close(&h);
 }
 
-#define S UINT64_C(1000000000)
+static void what_must_not_wait_hears_at_once_of_a_full_window(void **state)
+{
+    (void)state;
+    struct http h;
+    struct client c;
+    static char large[4098];
+    memset(large, ' ', sizeof large - 1);
+    http_open(&h, "", 0);
+    client_open(&c, &h);
+    weir_kit_flow(h.kit, false);
+    post(&c, "/v1/bets", large);
+    assert_full(&c, 1);
+    client_close(&c);
+    http_close(&h);
+    http_open(&h, "hold = \"0s\"", 0);
+    client_open(&c, &h);
+    weir_kit_flow(h.kit, false);
+    post(&c, "/v1/bets", "this is not even read");
+    assert_full(&c, 1);
+    client_close(&c);
+    http_close(&h);
+}
+
+/* Who came last gets in first; a request that turns out to be none gets its answer then. */
+static void what_is_held_gets_in_when_there_is_room(void **state)
+{
+    (void)state;
+    struct http h;
+    struct client c[3];
+    struct response r;
+    http_open(&h, "", 0);
+    for (int i = 0; i < 3; i++) client_open(&c[i], &h);
+    weir_kit_flow(h.kit, false);
+    for (int i = 0; i < 3; i++) {
+        static const char *const bodies[] = {BET, "no bet",
+                                             "{\"bet_id\":\"b3\",\"account_id\":\"a3\",\"stake_minor\":250}"};
+        post(&c[i], "/v1/bets", bodies[i]);
+        weir_kit_run(h.kit);
+        weir_kit_advance(h.kit, 50 * MS);
+    }
+    weir_kit_flow(h.kit, true);
+    struct weir_event *newest = weir_kit_wait_forwarded(h.kit, 60000), *oldest = weir_kit_wait_forwarded(h.kit, 60000);
+    assert_memory_equal(newest->key.p, "a3", 2);
+    assert_memory_equal(oldest->key.p, "a1", 2);
+    response(&c[1], &r);
+    assert_int_equal(r.status, 400);
+    settle_as(&h, oldest, WEIR_OK, "accepted");
+    settle_as(&h, newest, WEIR_OK, "accepted");
+    for (int i = 0; i < 3; i += 2) {
+        response(&c[i], &r);
+        assert_int_equal(r.status, 201);
+    }
+    weir_kit_advance(h.kit, 1 * S);
+    assert_true(weir_kit_metric(h.kit, "weir_http_ingress_unavailable_total") == 0);
+    for (int i = 0; i < 3; i++) client_close(&c[i]);
+    http_close(&h);
+}
+
+/* The pipeline closes while somebody is held: nothing was done, and that is what is said. */
+static void who_is_held_at_the_end_hears_that_nothing_was_done(void **state)
+{
+    (void)state;
+    struct http h;
+    struct client c;
+    char answer[1024];
+    http_open(&h, "hold = \"10s\"", 0);
+    client_open(&c, &h);
+    weir_kit_flow(h.kit, false);
+    post(&c, "/v1/bets", BET);
+    weir_kit_run(h.kit);
+    http_close(&h);
+    ssize_t n = recv(c.fd, answer, sizeof answer - 1, 0);
+    assert_true(n > 0);
+    answer[n] = '\0';
+    assert_has(answer, "HTTP/1.1 503 ");
+    assert_has(answer, "\"outcome\":\"not-executed\"}");
+    close(c.fd);
+}
 
 static void slow_clients_are_closed(void **state)
 {
@@ -269,7 +360,10 @@ static void tokens_are_needed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_full_window_says_503_at_once),
+        cmocka_unit_test(a_window_that_stays_full_says_503),
+        cmocka_unit_test(what_must_not_wait_hears_at_once_of_a_full_window),
+        cmocka_unit_test(what_is_held_gets_in_when_there_is_room),
+        cmocka_unit_test(who_is_held_at_the_end_hears_that_nothing_was_done),
         cmocka_unit_test(slow_clients_are_closed),
         cmocka_unit_test(clients_that_do_not_read_are_closed),
         cmocka_unit_test(connections_are_bounded),

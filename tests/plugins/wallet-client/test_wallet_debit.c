@@ -200,7 +200,7 @@ static void no_answer_in_time_is_unknown_and_a_late_one_still_counts(void **stat
  * time, and with so many waiting the source takes in no more. */
 static void what_a_wallet_cannot_answer_in_time_is_not_sent(void **state)
 {
-    enum { EARLY = 100, LET_IN = 70, N = LET_IN + LET_IN / 2 };
+    enum { EARLY = 100, LET_IN = 70, N = LET_IN + 64 };
     struct world *w = *state;
     struct weir_ctx *ctx = weir_kit_ctx(w->client);
     struct weir_event *debits[LET_IN + 1];
