@@ -46,9 +46,11 @@ static const struct weir_metric metrics[] = {
                              NULL},
     [METRIC_ROWS] = {"rows_total", WEIR_COUNTER, "rows inserted", NULL, NULL},
     [METRIC_REPEATS] = {"repeats_total", WEIR_COUNTER, "events whose key was there already", NULL, NULL},
-    [METRIC_BYTES] = {"bytes_total", WEIR_COUNTER, "bytes copied to staging", NULL, NULL},
+    [METRIC_BYTES] = {"bytes_total", WEIR_COUNTER, "bytes copied", NULL, NULL},
     [METRIC_SECONDS] = {"transaction_seconds", WEIR_HISTOGRAM, "time of one transaction that succeeded", NULL, NULL},
     [METRIC_RETRIES] = {"retries_total", WEIR_COUNTER, "transactions that had to be done again", NULL, NULL},
+    [METRIC_STAGED] = {"staged_total", WEIR_COUNTER, "batches that went by staging, and not straight into the table",
+                       NULL, NULL},
     {NULL, WEIR_COUNTER, NULL, NULL, NULL},
 };
 

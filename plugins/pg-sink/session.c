@@ -1,7 +1,9 @@
 /* session.c - one connection and the transaction on it:
  *   connected: ask for the table, make the staging table
- *   a batch:   BEGIN, COPY into staging, INSERT ... ON CONFLICT DO NOTHING, when rows were there already compare them,
- *              COMMIT; only then the events are OK.
+ *   a batch:   BEGIN, COPY into the table, COMMIT; only then the events are OK. When a row is there already, or the
+ *              table or a column is not for that:
+ *   staged:    BEGIN, COPY into staging, INSERT ... ON CONFLICT DO NOTHING, when rows were there already compare them,
+ *              COMMIT.
  * A COMMIT whose answer is lost is simply done again: the key makes it harmless. */
 #include "sink.h"
 #include <stdio.h>
@@ -82,6 +84,16 @@ static void bisect(struct session *s)
     sink_put_first(s->sink, b);
 }
 
+/* The direct way did not do: staging tells rows that are there from those that are not, and whose value is at fault. */
+static void go_by_staging(struct session *s, bool for_good)
+{
+    struct batch *b = give_back(s);
+    s->sink->staged = true;
+    if (for_good) s->table->refuses_copy = true;
+    sink_put_first(s->sink, b);
+    send(s, ROLLBACK, "rollback");
+}
+
 static void go_down(struct session *s, const char *why)
 {
     s->step = DOWN;
@@ -113,6 +125,7 @@ static void settle_stored(struct session *s)
     ctx->host->metric(ctx, METRIC_BYTES, NULL, (double)s->out.n);
     ctx->host->metric(ctx, METRIC_SECONDS, NULL, (double)(ctx->host->now(ctx) - s->began_ns) / 1e9);
     sink->trouble[0] = '\0';
+    if (!s->direct) sink->staged = s->inserted < b->n;
     for (uint32_t i = 0; b->differs && i < b->n; i++) {
         if (!b->differs[i]) continue;
         sink_reject(sink, b->entries[i], CONFLICT, why);
@@ -181,6 +194,23 @@ static void on_room(struct weir_pg *pg)
     if (s->step == COPY && !s->ended && s->out_at > 0) feed(s);
 }
 
+/* The rows are in; those that were there already are looked at first. */
+static void commit(struct session *s)
+{
+    if (WEIR_FAILPOINT("pg-sink.before-commit")) { /* error: the line is lost */
+        start_over(s, "a failpoint");
+    } else if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
+        settle_stored(s);
+        send(s, ROLLBACK, "rollback");
+    } else if (s->direct) {
+        send(s, COMMIT, "commit");
+    } else if (s->table->compare && s->inserted < s->batch->n) {
+        send(s, COMPARE, s->table->compare);
+    } else {
+        send(s, COMMIT, s->table->commit);
+    }
+}
+
 /* A statement is over and went well: the next step. */
 static void advance(struct session *s)
 {
@@ -188,22 +218,15 @@ static void advance(struct session *s)
     case ASK: send(s, STAGE, s->table->stage); return;
     case STAGE:
     case ROLLBACK: s->step = IDLE; return;
-    case COPY: send(s, INSERT, s->table->insert); return;
-    case INSERT:
-        if (WEIR_FAILPOINT("pg-sink.before-commit")) { /* error: the line is lost */
-            start_over(s, "a failpoint");
-            return;
-        }
-        if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
-            settle_stored(s);
-            send(s, ROLLBACK, "rollback");
-            return;
-        }
-        if (s->table->compare && s->inserted < s->batch->n)
-            send(s, COMPARE, s->table->compare);
+    case COPY:
+        if (!s->direct)
+            send(s, INSERT, s->table->insert);
+        else if (s->inserted < s->batch->n) /* a trigger left some out */
+            go_by_staging(s, true);
         else
-            send(s, COMMIT, s->table->commit);
+            commit(s);
         return;
+    case INSERT: commit(s); return;
     case COMPARE:
         if (!s->vanished) {
             send(s, COMMIT, s->table->commit);
@@ -233,6 +256,10 @@ static void fail(struct session *s)
         start_over(s, s->error);
         return;
     }
+    if (s->direct && (s->class == WEIR_PG_DATA || s->class == WEIR_PG_SETUP)) {
+        go_by_staging(s, s->class == WEIR_PG_SETUP);
+        return;
+    }
     if (s->class == WEIR_PG_DATA) {
         bisect(s);
         send(s, ROLLBACK, "rollback");
@@ -255,7 +282,7 @@ static void take(struct session *s, PGresult *r)
         if (s->step == COMPARE) take_differences(s, r);
         break;
     case PGRES_COMMAND_OK:
-        if (s->step == INSERT) s->inserted = strtoull(PQcmdTuples(r), NULL, 10);
+        if (s->step == INSERT || (s->step == COPY && s->direct)) s->inserted = strtoull(PQcmdTuples(r), NULL, 10);
         s->committed = strcmp(PQcmdStatus(r), "COMMIT") == 0;
         break;
     case PGRES_COPY_IN: feed(s); break;
@@ -299,12 +326,14 @@ static void on_lost(struct weir_pg *pg, const char *why)
 
 void session_start(struct session *s, struct batch *b)
 {
+    s->direct = s->table->direct && !s->table->refuses_copy && !s->sink->staged && !b->tries;
     if (!batch_encode(s, b)) return;
+    if (!s->direct) s->sink->ctx->host->metric(s->sink->ctx, METRIC_STAGED, NULL, 1);
     s->batch = b;
     s->vanished = s->committed = s->ended = false;
     s->inserted = 0;
     s->began_ns = s->sink->ctx->host->now(s->sink->ctx);
-    send(s, COPY, s->table->copy);
+    send(s, COPY, s->direct ? s->table->direct : s->table->copy);
 }
 
 /* "schema.name" of the conf as quoted SQL, made the lane's and the session's own. */

@@ -16,7 +16,7 @@ struct cfg {
     uint64_t max_bytes, linger;
 };
 
-enum { METRIC_TRANSACTIONS, METRIC_ROWS, METRIC_REPEATS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES };
+enum { METRIC_TRANSACTIONS, METRIC_ROWS, METRIC_REPEATS, METRIC_BYTES, METRIC_SECONDS, METRIC_RETRIES, METRIC_STAGED };
 
 enum { MALFORMED = 1, WRONG_MESSAGE, REFUSED, CONFLICT }; /* outcomes */
 
@@ -40,6 +40,7 @@ struct session {
     struct batch *batch;
     uint64_t began_ns;
     /* the statement under way */
+    bool direct; /* without staging */
     bool failed, vanished, committed;
     enum weir_pg_class class;
     char error[352];
@@ -65,6 +66,7 @@ struct sink {
     struct weir_timer timer;
     uint64_t random;
     bool draining;
+    bool staged;                 /* rows were there already: until a batch meets none, all go by staging */
     char why[512], trouble[200]; /* why a session is down; what the last transaction complained of */
     enum weir_state said;
     char said_why[200];

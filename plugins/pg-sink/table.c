@@ -13,14 +13,15 @@ const char pg_table_query[] =
     "and i.indpred is null and i.indexprs is null and "
     "(select array_agg(k.attname::text order by k.attname::text collate \"C\") from pg_attribute k "
     "where k.attrelid = c.oid and k.attnum = any (i.indkey[0:i.indnkeyatts - 1])) = "
-    "(select array_agg(w order by w collate \"C\") from unnest($2::text[]) w)) "
+    "(select array_agg(w order by w collate \"C\") from unnest($2::text[]) w)), "
+    "c.relkind in ('r', 'p') and not c.relhasrules and not c.relrowsecurity "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid "
     "join pg_type t on t.oid = a.atttypid "
     "join pg_type b on b.oid = case t.typtype when 'd' then t.typbasetype else t.oid end "
     "left join pg_type e on e.oid = b.typelem and b.typcategory = 'A' "
     "where c.oid = to_regclass($1::text) and a.attnum > 0 and not a.attisdropped "
     "and a.attgenerated = '' and a.attidentity <> 'a' order by a.attnum";
-enum { NAME, FULL, BASE, QUOTED, IS_ARRAY, IS_ENUM, NULLABLE, HAS_DEFAULT, TABLE, KEY_IS_UNIQUE };
+enum { NAME, FULL, BASE, QUOTED, IS_ARRAY, IS_ENUM, NULLABLE, HAS_DEFAULT, TABLE, KEY_IS_UNIQUE, TAKES_COPY };
 
 /* ---- text */
 
@@ -156,12 +157,35 @@ static char *staging_name(const struct pg_wish *w, const char *columns)
     return n < 0 ? NULL : name;
 }
 
+static void column_list(struct weir_buf *b, bool *ok, const struct pg_table *t)
+{
+    for (uint32_t i = 0; i < t->plan->n; i++) add(b, ok, "%s%s", i ? ", " : "", catalog(t, i)->quoted);
+}
+
+/* What is sent is what the columns' own types read, so no statement need stand between. */
+static bool fits_as_it_is(const struct pg_table *t)
+{
+    for (uint32_t i = 0; i < t->plan->n; i++)
+        if (!pg_type_is_sent_as_it_is(type_at(t, i), catalog(t, i))) return false;
+    return true;
+}
+
+static char *direct_text(const struct pg_table *t, const char *target)
+{
+    struct weir_buf b = {NULL, 0, 0};
+    bool ok = true;
+    add(&b, &ok, "begin; copy %s (", target);
+    column_list(&b, &ok, t);
+    add(&b, &ok, ") from stdin (format binary)");
+    return finish(&b, ok);
+}
+
 static char *insert_text(const struct pg_table *t, const struct pg_wish *w, const char *target, const char *stage)
 {
     struct weir_buf b = {NULL, 0, 0};
     bool ok = true;
     add(&b, &ok, "insert into %s (", target);
-    for (uint32_t i = 0; i < t->plan->n; i++) add(&b, &ok, "%s%s", i ? ", " : "", catalog(t, i)->quoted);
+    column_list(&b, &ok, t);
     add(&b, &ok, ") select ");
     for (uint32_t i = 0; i < t->plan->n; i++) {
         if (i) add(&b, &ok, ", ");
@@ -206,7 +230,7 @@ static char *compare_text(const struct pg_table *t, const struct pg_wish *w, con
     return finish(&b, ok);
 }
 
-static int write_statements(struct pg_table *t, const struct pg_wish *w, const char *target)
+static int write_statements(struct pg_table *t, const struct pg_wish *w, const char *target, bool takes_copy)
 {
     char *columns = columns_text(t), *stage = columns ? staging_name(w, columns) : NULL;
     bool ok = stage != NULL;
@@ -217,7 +241,9 @@ static int write_statements(struct pg_table *t, const struct pg_wish *w, const c
     ok = ok && asprintf(&t->commit, w->staging ? "delete from %s; commit" : "commit", stage) > 0;
     if (ok) t->insert = insert_text(t, w, target, stage);
     if (ok && w->key->n) t->compare = compare_text(t, w, target, stage);
-    ok = ok && t->insert && (t->compare || !w->key->n);
+    bool direct = takes_copy && fits_as_it_is(t);
+    if (ok && direct) t->direct = direct_text(t, target);
+    ok = ok && t->insert && (t->compare || !w->key->n) && (t->direct || !direct);
     free(columns);
     free(stage);
     return ok ? 0 : -1;
@@ -246,7 +272,7 @@ static int build(struct pg_table *t, const PGresult *r, const struct pg_wish *w,
         free(key);
         return -1;
     }
-    return write_statements(t, w, PQgetvalue(r, 0, TABLE));
+    return write_statements(t, w, PQgetvalue(r, 0, TABLE), is_true(r, 0, TAKES_COPY));
 }
 
 struct pg_table *pg_table_new(const PGresult *r, const struct pg_wish *w, char err[WEIR_COLUMNS_ERR])
@@ -274,7 +300,7 @@ void pg_table_free(struct pg_table *t)
         free(t->columns[i].base);
         free(t->columns[i].quoted);
     }
-    char *texts[] = {t->stage, t->copy, t->insert, t->compare, t->commit};
+    char *texts[] = {t->stage, t->copy, t->insert, t->compare, t->commit, t->direct};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) free(texts[i]);
     weir_row_free(&t->row);
     weir_columns_free(t->plan);

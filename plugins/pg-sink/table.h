@@ -24,9 +24,11 @@ struct pg_table {
     struct pg_column *columns; /* as in the catalog */
     uint32_t n_columns;
     struct pg_type *types; /* one a column of the plan */
-    uint32_t *order;       /* of the plan's columns in a staged row: the key first, so that rows sort by it */
+    uint32_t *order;       /* of the plan's columns in a row: the key first, so that rows sort by it */
     struct weir_row row;
     char *stage, *copy, *insert, *compare, *commit; /* statements */
+    bool refuses_copy;                              /* as it has shown */
+    char *direct; /* copies into the table itself; NULL: a value or the table is not for that */
 };
 
 /* Asks with parameters $1 = table, $2 = key columns as text[]. */

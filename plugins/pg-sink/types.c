@@ -87,6 +87,12 @@ int pg_type_of(const struct weir_column *c, const struct pg_column *col, struct 
     return -1;
 }
 
+bool pg_type_is_sent_as_it_is(const struct pg_type *t, const struct pg_column *col)
+{
+    bool other = t->cast || strcmp(col->base, "numeric") == 0;
+    return !other && !(t->array && t->as_text); /* an array names its elements' type */
+}
+
 /* ---- values */
 
 static bool put_be(struct weir_buf *b, uint64_t v, unsigned width)

@@ -38,6 +38,8 @@ struct pg_type {
 const char *pg_staging_type(enum pg_form); /* "bigint" */
 /* -1 with err: the field cannot fill such a column, and what would do. */
 int pg_type_of(const struct weir_column *, const struct pg_column *, struct pg_type *, char err[WEIR_COLUMNS_ERR]);
+/* Is it sent in the binary form of the column's own type? */
+bool pg_type_is_sent_as_it_is(const struct pg_type *, const struct pg_column *);
 /* A field of a COPY BINARY tuple: length and value, or NULL. */
 enum weir_read pg_put_cell(struct weir_buf *, const struct weir_column *, const struct pg_type *,
                            const struct weir_row *, char err[WEIR_COLUMNS_ERR]);

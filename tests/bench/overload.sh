@@ -15,7 +15,7 @@ recovered() {
 # saturation: PEAK, accepted bets a second in a closed loop.
 saturation() {
   players_run --steps 0:3 --connections 256 # caches
-  players_run --steps "0:$SECONDS_EACH" --connections 256
+  players_run --steps "0:$SECONDS_EACH" --connections 512
   PEAK=$(player accepted_s)
   settle_wait
 }
@@ -29,7 +29,7 @@ overload() {
   after=$(for name in $WEIR_HOSTS; do printf '%s %s MB ' "$name" "$(peak_mb "$name")"; done)
   late=$(($(late_replies) - late))
   settle_wait
-  row "overload: $(thousands $((PEAK * 3))) bets/s for $OVERLOAD_SECONDS s" "$(player accepted_s 2)" "accepted/s" "≥ 0.8 ×" "$PEAK" "the same system, 256 connections, closed loop" \
+  row "overload: $(thousands $((PEAK * 3))) bets/s for $OVERLOAD_SECONDS s" "$(player accepted_s 2)" "accepted/s" "≥ 0.8 ×" "$PEAK" "the same system, 512 connections, closed loop" \
     "of $(thousands "$(player due 2)") due: accepted $(thousands "$(player accepted 2)"), refused: $(refusals 2), of which $(thousands "$late") were debited when their player had been told unknown; found no free connection of $OVERLOAD_CONNECTIONS in 5 s: $(thousands "$(player unsent 2)")"
   row "overload: p99 of what is accepted" "$(player accepted_p99 2)" ms "< 100" "$(player accepted_p99 1)" "at half of saturation" \
     "p50 $(player accepted_p50 2) ms from due; p50 $(player served_p50 2), p99 $(player served_p99 2) ms from sent"

@@ -1,5 +1,5 @@
 # system: five hosts and all engines on one machine, in turns with what one part of it could do alone; then the audit.
-system_about() { echo "$((PAIRS * (SECONDS_EACH * 2 + 36) + 40)) s"; }
+system_about() { echo "$((PAIRS * (SECONDS_EACH * 3 + 38) + LONG_SECONDS + 40)) s"; }
 
 # null_pairs: the HTTP interface in front of nothing, and the same library, answering by itself.
 null_pairs() {
@@ -43,13 +43,13 @@ ledger_turn() { # LEDGER_S: bets a second
   LEDGER_S=$(sed -nE 's/^tps = ([0-9]+).*/\1/p' "$log")
 }
 
-# bets_turn CONNECTIONS: closed loop, until every bet is in both stores; CPU of every process for it.
+# bets_turn CONNECTIONS [SECONDS]: closed loop, until every bet is in both stores; CPU of every process for it.
 bets_turn() {
-  local before n name wal all="$WEIR_HOSTS kafka postgres clickhouse"
+  local before n name wal seconds=${2:-$SECONDS_EACH} all="$WEIR_HOSTS kafka postgres clickhouse"
   before=$(accepted) wal=$(wal_bytes)
   # shellcheck disable=SC2086
   cpu_begin $all
-  players_run --steps "0:$SECONDS_EACH" --connections "$1"
+  players_run --steps "0:$seconds" --connections "$1"
   settle_wait
   cpu_end
   n=$(($(accepted) - before))
@@ -77,6 +77,11 @@ bets_row() { # CONNECTIONS
   pairs_row "system.$1" "system, $1 connections" bets/s "$([ "$1" -lt 256 ] || echo "≥ 23,148")" "pgbench: the same ledger rows, one a transaction" \
     "p50 $(kept "$1.p50") p99 $(kept "$1.p99") (target < 100) p999 $(kept "$1.p999") ms, $(kept "$1.errors") errors, in both stores $(kept "$1.settle") s later"
   row "system, $1 connections, CPU of all" "$(awk -v us="$(kept "cpu.$1")" 'BEGIN {printf "%.1f", us}')" "µs a bet" "$([ "$1" -lt 256 ] || echo "≤ 80")" "" "" "players included"
+}
+long_turn() { # CONNECTIONS
+  bets_turn "$1" "$LONG_SECONDS"
+  row "system, $1 connections, $LONG_SECONDS s" "$(player accepted_s)" bets/s "≥ 23,148" "" "" \
+    "p50 $(player p50) p99 $(player p99) (target < 100) p999 $(player p999) ms, $(player errors) errors; $(tail -n 1 "$OUT/kept.cpu.$1") µs CPU of all a bet; in both stores $(tail -n 1 "$OUT/kept.$1.settle") s later"
 }
 # hosts_table: CPU of each process a bet, and its peak memory, beside the table.
 hosts_table() {
@@ -132,6 +137,7 @@ system() {
   hosts_table
   stored_bytes
   wallet_pairs
+  long_turn "${CONNECTIONS##* }"
   [ -z "$results" ] || profile
   settle_wait
   audit_exact system

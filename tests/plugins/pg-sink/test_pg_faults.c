@@ -42,12 +42,13 @@ static void a_lost_answer_leaves_each_row_once(void **state)
         proxy_start(&p, b->host, b->port);
         open_sink(b, p.port, T);
         reaches(b, WEIR_READY, NULL);
+        if (i == 1) settles(b, push_note(b, 0, "x"), WEIR_OK); /* it is there: from now on by staging */
         proxy_lose(&p, after[i]);
         for (int k = 0; k < 50; k++) last = push_note(b, 100 * i + k, "x");
         settles(b, last, WEIR_OK);
         assert_int_equal(proxy_lost(&p), 1);
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_retries_total") == 1);
-        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") == (i == 2 ? 50 : 0));
+        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") == (i == 2 ? 50 : i));
         weir_kit_close(b->kit);
         proxy_stop(&p);
     }
