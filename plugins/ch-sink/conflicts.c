@@ -142,6 +142,7 @@ bool conflict_learn(struct sink *s, char err[WEIR_COLUMNS_ERR])
     put_structure(&structure, s);
     bool ok = query.ok && structure.ok && (s->conflict_url = strdup(s->base)) &&
               url_add(&s->conflict_url, "query", (const char *)query.buf.p, query.buf.n) &&
+              url_add(&s->conflict_url, "max_threads", "1", 1) && /* it is small: more cost more than they win */
               url_add(&s->conflict_url, "_weir_rows_format", "Native", 6) &&
               url_add(&s->conflict_url, "_weir_rows_structure", (const char *)structure.buf.p, structure.buf.n);
     weir_buf_free(&query.buf);
