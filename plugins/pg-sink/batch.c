@@ -1,6 +1,6 @@
 /* batch.c - events as COPY BINARY rows, sorted by key: two transactions that insert the same keys in opposite order
  * would wait for each other. Any order will do if all have the same, so rows are compared as the bytes they are sent
- * as; the key comes first in them. A staged row has the event's place in the batch before it. */
+ * as; the key comes first in them. */
 #include "sink.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +8,13 @@
 #include <weir_failpoint.h>
 
 static const char signature[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* then: flags, header extension; all 0 */
-enum { SIGNATURE = 19, COUNT = 2, PLACE = 4 + 4 }; /* a tuple's number of fields; the field i, its length first */
+/* What stands before the key: the field count and, staged, the field i. */
+enum { SIGNATURE = 19, COUNT = 2, STAGED = COUNT + 4 + 4 };
 
-struct tuple { /* from its key on */
+struct tuple {
     const uint8_t *p;
-    uint32_t n;
+    uint32_t n, key_at;
 };
-static size_t head_size(const struct session *s)
-{
-    return s->direct ? COUNT : COUNT + PLACE;
-}
 
 struct batch *batch_take(struct sink *s)
 {
@@ -58,6 +55,7 @@ struct batch *batch_split(struct batch *b)
     }
     memcpy(half->entries, b->entries + n, (b->n - n) * sizeof(*half->entries));
     half->n = b->n - n;
+    half->staged = b->staged;
     b->n = n;
     return half;
 }
@@ -71,7 +69,7 @@ static void be32(uint8_t *p, uint32_t v)
 static enum weir_read add_row(struct session *s, uint32_t index, struct weir_slice wire, char *err)
 {
     struct pg_table *t = s->table;
-    uint8_t head[COUNT + PLACE];
+    uint8_t head[STAGED];
     uint32_t fields = t->plan->n + !s->direct;
     size_t start = s->rows.n;
     enum weir_read r = weir_columns_read(t->plan, wire, &t->row, err);
@@ -80,7 +78,7 @@ static enum weir_read add_row(struct session *s, uint32_t index, struct weir_sli
     head[1] = (uint8_t)fields;
     be32(head + 2, 4);
     be32(head + 6, index);
-    if (!weir_buf_put(&s->rows, head, head_size(s))) r = WEIR_READ_NO_MEMORY;
+    if (!weir_buf_put(&s->rows, head, s->direct ? COUNT : STAGED)) r = WEIR_READ_NO_MEMORY;
     for (uint32_t i = 0; r == WEIR_READ_OK && i < t->plan->n; i++) {
         uint32_t c = t->order[i];
         r = pg_put_cell(&s->rows, &t->plan->v[c], &t->types[c], &t->row, err);
@@ -118,7 +116,7 @@ static int by_bytes(const void *a, const void *b)
 {
     const struct tuple *x = a, *y = b;
     uint32_t n = x->n < y->n ? x->n : y->n;
-    int c = memcmp(x->p, y->p, n);
+    int c = memcmp(x->p + x->key_at, y->p + x->key_at, n - x->key_at);
     return c ? c : (x->n > y->n) - (x->n < y->n);
 }
 
@@ -126,8 +124,7 @@ static void list_tuples(const struct session *s, const size_t *ends, uint32_t n,
 {
     size_t at = SIGNATURE;
     for (uint32_t i = 0; i < n; i++) {
-        at += head_size(s);
-        tuples[i] = (struct tuple){s->rows.p + at, (uint32_t)(ends[i] - at)};
+        tuples[i] = (struct tuple){s->rows.p + at, (uint32_t)(ends[i] - at), s->direct ? COUNT : STAGED};
         at = ends[i];
     }
 }
@@ -146,10 +143,7 @@ static bool sort_rows(struct session *s, struct tuple *tuples, uint32_t n)
     qsort(tuples, n, sizeof(*tuples), by_bytes);
     s->sorted.n = 0;
     bool ok = weir_buf_room(&s->sorted, s->rows.n + sizeof(trailer)) && weir_buf_put(&s->sorted, signature, SIGNATURE);
-    for (uint32_t i = 0; ok && i < n; i++) {
-        size_t head = head_size(s);
-        ok = weir_buf_put(&s->sorted, tuples[i].p - head, tuples[i].n + head);
-    }
+    for (uint32_t i = 0; ok && i < n; i++) ok = weir_buf_put(&s->sorted, tuples[i].p, tuples[i].n);
     ok = ok && weir_buf_put(&s->sorted, trailer, sizeof(trailer));
     s->out = (struct weir_slice){s->sorted.p, s->sorted.n};
     return ok;

@@ -42,15 +42,16 @@ static const struct weir_opt options[] = {
 
 static const char *const result_label[] = {"result", NULL};
 static const struct weir_metric metrics[] = {
-    [METRIC_TRANSACTIONS] = {"transactions_total", WEIR_COUNTER, "transactions: ok, retry, data-error", result_label,
-                             NULL},
+    [METRIC_TRANSACTIONS] =
+        {"transactions_total", WEIR_COUNTER,
+         "transactions: ok, retry, data-error, refused (not taken by the table itself; by staging instead)",
+         result_label, NULL},
     [METRIC_ROWS] = {"rows_total", WEIR_COUNTER, "rows inserted", NULL, NULL},
     [METRIC_REPEATS] = {"repeats_total", WEIR_COUNTER, "events whose key was there already", NULL, NULL},
-    [METRIC_BYTES] = {"bytes_total", WEIR_COUNTER, "bytes copied", NULL, NULL},
+    [METRIC_BYTES] = {"bytes_total", WEIR_COUNTER, "bytes copied by transactions that succeeded", NULL, NULL},
     [METRIC_SECONDS] = {"transaction_seconds", WEIR_HISTOGRAM, "time of one transaction that succeeded", NULL, NULL},
     [METRIC_RETRIES] = {"retries_total", WEIR_COUNTER, "transactions that had to be done again", NULL, NULL},
-    [METRIC_STAGED] = {"staged_total", WEIR_COUNTER, "batches that went by staging, and not straight into the table",
-                       NULL, NULL},
+    [METRIC_STAGED] = {"staged_total", WEIR_COUNTER, "transactions ok that went by the staging table", NULL, NULL},
     {NULL, WEIR_COUNTER, NULL, NULL, NULL},
 };
 

@@ -1,9 +1,9 @@
 /* session.c - one connection and the transaction on it:
  *   connected: ask for the table, make the staging table
- *   a batch:   BEGIN, COPY into the table, COMMIT; only then the events are OK. When a row is there already, or the
- *              table or a column is not for that:
- *   staged:    BEGIN, COPY into staging, INSERT ... ON CONFLICT DO NOTHING, when rows were there already compare them,
- *              COMMIT.
+ *   a batch:   BEGIN, COPY into the table itself, COMMIT; only then the events are OK.
+ *   what is not taken so, and while rows come again:
+ *              BEGIN, COPY into staging, INSERT ... ON CONFLICT DO NOTHING, when rows were there already compare them,
+ *              COMMIT. Only here it is decided what becomes of a row.
  * A COMMIT whose answer is lost is simply done again: the key makes it harmless. */
 #include "sink.h"
 #include <stdio.h>
@@ -36,6 +36,17 @@ static struct batch *give_back(struct session *s)
     struct batch *b = s->batch;
     s->batch = NULL;
     return b;
+}
+
+/* The table did not take the batch by COPY: it goes by staging, at once. */
+static void retreat(struct session *s)
+{
+    count(s, "refused");
+    if (strncmp(s->error, "23505", 5) == 0) s->sink->repeating = true;
+    /* not supported, or no right: the next would fare no better */
+    if (strncmp(s->error, "0A", 2) == 0 || strncmp(s->error, "42", 2) == 0) s->refused = true;
+    sink_put_first(s->sink, give_back(s));
+    send(s, ROLLBACK, "rollback");
 }
 
 /* The batch goes again, as it is, after a while. */
@@ -84,16 +95,6 @@ static void bisect(struct session *s)
     sink_put_first(s->sink, b);
 }
 
-/* The direct way did not do: staging tells rows that are there from those that are not, and whose value is at fault. */
-static void go_by_staging(struct session *s, bool for_good)
-{
-    struct batch *b = give_back(s);
-    s->sink->staged = true;
-    if (for_good) s->table->refuses_copy = true;
-    sink_put_first(s->sink, b);
-    send(s, ROLLBACK, "rollback");
-}
-
 static void go_down(struct session *s, const char *why)
 {
     s->step = DOWN;
@@ -120,12 +121,15 @@ static void settle_stored(struct session *s)
     char why[200];
     snprintf(why, sizeof(why), "its key %.120s is taken by a row with other values", sink->key);
     count(s, "ok");
+    if (!s->direct) {
+        ctx->host->metric(ctx, METRIC_STAGED, NULL, 1);
+        sink->repeating = s->inserted < b->n;
+    }
     ctx->host->metric(ctx, METRIC_ROWS, NULL, (double)s->inserted);
     ctx->host->metric(ctx, METRIC_REPEATS, NULL, (double)(b->n - s->inserted));
     ctx->host->metric(ctx, METRIC_BYTES, NULL, (double)s->out.n);
     ctx->host->metric(ctx, METRIC_SECONDS, NULL, (double)(ctx->host->now(ctx) - s->began_ns) / 1e9);
     sink->trouble[0] = '\0';
-    if (!s->direct) sink->staged = s->inserted < b->n;
     for (uint32_t i = 0; b->differs && i < b->n; i++) {
         if (!b->differs[i]) continue;
         sink_reject(sink, b->entries[i], CONFLICT, why);
@@ -194,21 +198,22 @@ static void on_room(struct weir_pg *pg)
     if (s->step == COPY && !s->ended && s->out_at > 0) feed(s);
 }
 
-/* The rows are in; those that were there already are looked at first. */
-static void commit(struct session *s)
+/* All rows are in, if this transaction is. */
+static void stored(struct session *s)
 {
     if (WEIR_FAILPOINT("pg-sink.before-commit")) { /* error: the line is lost */
         start_over(s, "a failpoint");
-    } else if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
+        return;
+    }
+    if (WEIR_FAILPOINT("sabotage.settle-before-commit")) {
         settle_stored(s);
         send(s, ROLLBACK, "rollback");
-    } else if (s->direct) {
-        send(s, COMMIT, "commit");
-    } else if (s->table->compare && s->inserted < s->batch->n) {
-        send(s, COMPARE, s->table->compare);
-    } else {
-        send(s, COMMIT, s->table->commit);
+        return;
     }
+    if (!s->direct && s->table->compare && s->inserted < s->batch->n)
+        send(s, COMPARE, s->table->compare);
+    else
+        send(s, COMMIT, s->direct ? "commit" : s->table->commit);
 }
 
 /* A statement is over and went well: the next step. */
@@ -222,11 +227,11 @@ static void advance(struct session *s)
         if (!s->direct)
             send(s, INSERT, s->table->insert);
         else if (s->inserted < s->batch->n) /* a trigger left some out */
-            go_by_staging(s, true);
+            retreat(s);
         else
-            commit(s);
+            stored(s);
         return;
-    case INSERT: commit(s); return;
+    case INSERT: stored(s); return;
     case COMPARE:
         if (!s->vanished) {
             send(s, COMMIT, s->table->commit);
@@ -257,7 +262,7 @@ static void fail(struct session *s)
         return;
     }
     if (s->direct && (s->class == WEIR_PG_DATA || s->class == WEIR_PG_SETUP)) {
-        go_by_staging(s, s->class == WEIR_PG_SETUP);
+        retreat(s);
         return;
     }
     if (s->class == WEIR_PG_DATA) {
@@ -282,7 +287,7 @@ static void take(struct session *s, PGresult *r)
         if (s->step == COMPARE) take_differences(s, r);
         break;
     case PGRES_COMMAND_OK:
-        if (s->step == INSERT || (s->step == COPY && s->direct)) s->inserted = strtoull(PQcmdTuples(r), NULL, 10);
+        if (s->step == COPY || s->step == INSERT) s->inserted = strtoull(PQcmdTuples(r), NULL, 10);
         s->committed = strcmp(PQcmdStatus(r), "COMMIT") == 0;
         break;
     case PGRES_COPY_IN: feed(s); break;
@@ -312,7 +317,7 @@ static void on_ready(struct weir_pg *pg)
     struct session *s = session_of(pg);
     const char *values[] = {(const char *)s->sink->cfg->table.p, s->sink->key};
     s->step = ASK;
-    s->failed = false;
+    s->failed = s->refused = false;
     int ok = PQsendQueryParams(weir_pg_raw(pg), pg_table_query, 2, NULL, values, NULL, NULL, 0);
     weir_pg_flush(pg, ok);
 }
@@ -326,34 +331,15 @@ static void on_lost(struct weir_pg *pg, const char *why)
 
 void session_start(struct session *s, struct batch *b)
 {
-    s->direct = s->table->direct && !s->table->refuses_copy && !s->sink->staged && !b->tries;
+    s->direct = s->table->direct && !s->refused && !s->sink->repeating && !b->staged;
+    b->staged = true; /* directly once: when it comes again, its rows may be there or one may be at fault */
     if (!batch_encode(s, b)) return;
-    if (!s->direct) s->sink->ctx->host->metric(s->sink->ctx, METRIC_STAGED, NULL, 1);
     s->batch = b;
     s->vanished = s->committed = s->ended = false;
     s->inserted = 0;
     s->began_ns = s->sink->ctx->host->now(s->sink->ctx);
+    *s->error = '\0';
     send(s, COPY, s->direct ? s->table->direct : s->table->copy);
-}
-
-/* "schema.name" of the conf as quoted SQL, made the lane's and the session's own. */
-static char *staging_of(const struct sink *s, uint32_t index)
-{
-    struct weir_buf b = {NULL, 0, 0};
-    char tail[40];
-    const struct weir_slice name = s->cfg->staging;
-    bool ok = weir_buf_put(&b, "\"", 1);
-    for (size_t i = 0; ok && i < name.n; i++) {
-        if (name.p[i] == '.')
-            ok = weir_buf_put(&b, "\".\"", 3);
-        else
-            ok = weir_buf_put(&b, "\"\"", name.p[i] == '"') && weir_buf_put(&b, name.p + i, 1);
-    }
-    int n = snprintf(tail, sizeof(tail), "_%u_%u\"", s->ctx->lane, index);
-    ok = ok && weir_buf_put(&b, tail, (size_t)n + 1);
-    if (ok) return (char *)b.p;
-    weir_buf_free(&b);
-    return NULL;
 }
 
 int session_open(struct session *s, struct sink *sink, uint32_t index, struct weir_err *err)
@@ -374,7 +360,8 @@ int session_open(struct session *s, struct sink *sink, uint32_t index, struct we
         .conninfo = (const char *)sink->cfg->database.p, .application = "weir pg-sink", .settings = settings};
     s->sink = sink;
     s->index = index;
-    if (sink->cfg->staging.n && !(s->staging = staging_of(sink, index))) {
+    const struct weir_slice staging = sink->cfg->staging;
+    if (staging.n && !(s->staging = pg_staging_prefix(staging, sink->ctx->lane, index))) {
         snprintf(err->msg, sizeof(err->msg), "no memory");
         return -1;
     }

@@ -26,6 +26,7 @@ struct batch { /* rows of one transaction */
     uint8_t *differs; /* one an entry: its key is taken by another row. NULL: none does */
     uint32_t n;
     uint32_t tries;
+    bool staged; /* goes by the staging table */
 };
 
 /* Where a session is; each step but IDLE waits for the server. */
@@ -37,10 +38,11 @@ struct session {
     enum step step;
     struct pg_table *table;
     char *staging; /* quoted name, or NULL */
+    bool refused;  /* this connection may not COPY into the table itself */
     struct batch *batch;
     uint64_t began_ns;
     /* the statement under way */
-    bool direct; /* without staging */
+    bool direct; /* the COPY goes into the table itself */
     bool failed, vanished, committed;
     enum weir_pg_class class;
     char error[352];
@@ -66,7 +68,7 @@ struct sink {
     struct weir_timer timer;
     uint64_t random;
     bool draining;
-    bool staged;                 /* rows were there already: until a batch meets none, all go by staging */
+    bool repeating;              /* the last batch met rows that were there already: the next goes by staging */
     char why[512], trouble[200]; /* why a session is down; what the last transaction complained of */
     enum weir_state said;
     char said_why[200];

@@ -4,6 +4,7 @@
 #include "table.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 const char pg_table_query[] =
     "select a.attname, format_type(a.atttypid, a.atttypmod), coalesce(e.typname, b.typname), quote_ident(a.attname), "
@@ -14,14 +15,17 @@ const char pg_table_query[] =
     "(select array_agg(k.attname::text order by k.attname::text collate \"C\") from pg_attribute k "
     "where k.attrelid = c.oid and k.attnum = any (i.indkey[0:i.indnkeyatts - 1])) = "
     "(select array_agg(w order by w collate \"C\") from unnest($2::text[]) w)), "
-    "c.relkind in ('r', 'p') and not c.relhasrules and not c.relrowsecurity "
+    "coalesce(e.oid, b.oid), "
+    /* COPY passes rules by; a trigger may leave rows out */
+    "c.relkind in ('r', 'p') and not c.relhasrules and not row_security_active(c.oid) and not exists "
+    "(select from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal and g.tgtype & 7 = 7) "
     "from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid "
     "join pg_type t on t.oid = a.atttypid "
     "join pg_type b on b.oid = case t.typtype when 'd' then t.typbasetype else t.oid end "
     "left join pg_type e on e.oid = b.typelem and b.typcategory = 'A' "
     "where c.oid = to_regclass($1::text) and a.attnum > 0 and not a.attisdropped "
     "and a.attgenerated = '' and a.attidentity <> 'a' order by a.attnum";
-enum { NAME, FULL, BASE, QUOTED, IS_ARRAY, IS_ENUM, NULLABLE, HAS_DEFAULT, TABLE, KEY_IS_UNIQUE, TAKES_COPY };
+enum { NAME, FULL, BASE, QUOTED, IS_ARRAY, IS_ENUM, NULLABLE, HAS_DEFAULT, TABLE, KEY_IS_UNIQUE, OID, TAKES_COPY };
 
 /* ---- text */
 
@@ -72,8 +76,9 @@ static int read_columns(struct pg_table *t, const PGresult *r, struct weir_table
 {
     for (int i = 0; i < PQntuples(r); i++) {
         struct pg_column *c = &t->columns[t->n_columns++];
-        *c = (struct pg_column){strdup(PQgetvalue(r, i, FULL)), strdup(PQgetvalue(r, i, BASE)),
-                                strdup(PQgetvalue(r, i, QUOTED)), is_true(r, i, IS_ARRAY), is_true(r, i, IS_ENUM)};
+        *c = (struct pg_column){strdup(PQgetvalue(r, i, FULL)),   strdup(PQgetvalue(r, i, BASE)),
+                                strdup(PQgetvalue(r, i, QUOTED)), (uint32_t)strtoul(PQgetvalue(r, i, OID), NULL, 10),
+                                is_true(r, i, IS_ARRAY),          is_true(r, i, IS_ENUM)};
         if (!c->full || !c->base || !c->quoted) return -1;
         out[i] = (struct weir_table_column){PQgetvalue(r, i, NAME), c->full, is_true(r, i, NULLABLE),
                                             is_true(r, i, HAS_DEFAULT)};
@@ -148,6 +153,17 @@ static uint32_t hash(const char *text)
     return h;
 }
 
+char *pg_staging_prefix(struct weir_slice name, uint32_t lane, uint32_t session)
+{
+    struct weir_buf b = {NULL, 0, 0};
+    bool ok = true;
+    add(&b, &ok, "\"");
+    for (size_t i = 0; i < name.n; i++)
+        add(&b, &ok, name.p[i] == '.' ? "\".\"" : name.p[i] == '"' ? "\"\"" : "%c", name.p[i]);
+    add(&b, &ok, "_%u_%u\"", lane, session);
+    return finish(&b, ok);
+}
+
 /* "schema"."name_hash": tables of one name but other columns must not meet. */
 static char *staging_name(const struct pg_wish *w, const char *columns)
 {
@@ -157,17 +173,9 @@ static char *staging_name(const struct pg_wish *w, const char *columns)
     return n < 0 ? NULL : name;
 }
 
-static void column_list(struct weir_buf *b, bool *ok, const struct pg_table *t)
+static void names(struct weir_buf *b, bool *ok, const struct pg_table *t)
 {
     for (uint32_t i = 0; i < t->plan->n; i++) add(b, ok, "%s%s", i ? ", " : "", catalog(t, i)->quoted);
-}
-
-/* What is sent is what the columns' own types read, so no statement need stand between. */
-static bool fits_as_it_is(const struct pg_table *t)
-{
-    for (uint32_t i = 0; i < t->plan->n; i++)
-        if (!pg_type_is_sent_as_it_is(type_at(t, i), catalog(t, i))) return false;
-    return true;
 }
 
 static char *direct_text(const struct pg_table *t, const char *target)
@@ -175,7 +183,7 @@ static char *direct_text(const struct pg_table *t, const char *target)
     struct weir_buf b = {NULL, 0, 0};
     bool ok = true;
     add(&b, &ok, "begin; copy %s (", target);
-    column_list(&b, &ok, t);
+    names(&b, &ok, t);
     add(&b, &ok, ") from stdin (format binary)");
     return finish(&b, ok);
 }
@@ -185,7 +193,7 @@ static char *insert_text(const struct pg_table *t, const struct pg_wish *w, cons
     struct weir_buf b = {NULL, 0, 0};
     bool ok = true;
     add(&b, &ok, "insert into %s (", target);
-    column_list(&b, &ok, t);
+    names(&b, &ok, t);
     add(&b, &ok, ") select ");
     for (uint32_t i = 0; i < t->plan->n; i++) {
         if (i) add(&b, &ok, ", ");
@@ -241,9 +249,10 @@ static int write_statements(struct pg_table *t, const struct pg_wish *w, const c
     ok = ok && asprintf(&t->commit, w->staging ? "delete from %s; commit" : "commit", stage) > 0;
     if (ok) t->insert = insert_text(t, w, target, stage);
     if (ok && w->key->n) t->compare = compare_text(t, w, target, stage);
-    bool direct = takes_copy && fits_as_it_is(t);
-    if (ok && direct) t->direct = direct_text(t, target);
-    ok = ok && t->insert && (t->compare || !w->key->n) && (t->direct || !direct);
+    ok = ok && t->insert && (t->compare || !w->key->n);
+    for (uint32_t i = 0; i < t->plan->n; i++)
+        takes_copy = takes_copy && pg_type_is_direct(type_at(t, i), catalog(t, i));
+    if (ok && takes_copy) ok = (t->direct = direct_text(t, target)) != NULL;
     free(columns);
     free(stage);
     return ok ? 0 : -1;

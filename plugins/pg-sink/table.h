@@ -24,17 +24,18 @@ struct pg_table {
     struct pg_column *columns; /* as in the catalog */
     uint32_t n_columns;
     struct pg_type *types; /* one a column of the plan */
-    uint32_t *order;       /* of the plan's columns in a row: the key first, so that rows sort by it */
+    uint32_t *order;       /* of the plan's columns in a staged row: the key first, so that rows sort by it */
     struct weir_row row;
     char *stage, *copy, *insert, *compare, *commit; /* statements */
-    bool refuses_copy;                              /* as it has shown */
-    char *direct; /* copies into the table itself; NULL: a value or the table is not for that */
+    char *direct;                                   /* COPY into the table itself; NULL: it cannot */
 };
 
 /* Asks with parameters $1 = table, $2 = key columns as text[]. */
 extern const char pg_table_query[];
 /* "{\"a\",\"b\"}", malloc'ed; NULL: no memory. */
 char *pg_key_array(const struct weir_list *key);
+/* "schema.name" of the conf as quoted SQL, made the lane's and the session's own; NULL: no memory. */
+char *pg_staging_prefix(struct weir_slice name, uint32_t lane, uint32_t session);
 /* NULL: err says why. */
 struct pg_table *pg_table_new(const PGresult *, const struct pg_wish *, char err[WEIR_COLUMNS_ERR]);
 void pg_table_free(struct pg_table *);

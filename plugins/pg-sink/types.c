@@ -87,10 +87,13 @@ int pg_type_of(const struct weir_column *c, const struct pg_column *col, struct 
     return -1;
 }
 
-bool pg_type_is_sent_as_it_is(const struct pg_type *t, const struct pg_column *col)
+/* By OID: a type of that name may be anybody's. The elements of an array name their type and get no other. */
+bool pg_type_is_direct(const struct pg_type *t, const struct pg_column *col)
 {
-    bool other = t->cast || strcmp(col->base, "numeric") == 0;
-    return !other && !(t->array && t->as_text); /* an array names its elements' type */
+    enum { BPCHAR = 1042, VARCHAR = 1043 };
+    if (col->oid == staging[t->form].oid) return true;
+    bool text = t->form == PG_TEXT || t->form == PG_ENUM_NAME;
+    return text && !t->array && (col->oid == BPCHAR || col->oid == VARCHAR || col->is_enum);
 }
 
 /* ---- values */

@@ -26,6 +26,7 @@ struct pg_column {
     char *full;   /* format_type(): "character varying(8)[]" */
     char *base;   /* typname, of the element when it is an array: "varchar" */
     char *quoted; /* the column's name as SQL */
+    uint32_t oid; /* of the same type as `base` */
     bool array, is_enum;
 };
 struct pg_type {
@@ -38,8 +39,8 @@ struct pg_type {
 const char *pg_staging_type(enum pg_form); /* "bigint" */
 /* -1 with err: the field cannot fill such a column, and what would do. */
 int pg_type_of(const struct weir_column *, const struct pg_column *, struct pg_type *, char err[WEIR_COLUMNS_ERR]);
-/* Is it sent in the binary form of the column's own type? */
-bool pg_type_is_sent_as_it_is(const struct pg_type *, const struct pg_column *);
+/* Whether the column's own type reads the staged form: then COPY may go into the table itself. */
+bool pg_type_is_direct(const struct pg_type *, const struct pg_column *);
 /* A field of a COPY BINARY tuple: length and value, or NULL. */
 enum weir_read pg_put_cell(struct weir_buf *, const struct weir_column *, const struct pg_type *,
                            const struct weir_row *, char err[WEIR_COLUMNS_ERR]);

@@ -34,25 +34,29 @@ static void away_at_start_and_later_it_waits_and_loses_nothing(void **state)
 static void a_lost_answer_leaves_each_row_once(void **state)
 {
     struct bench *b = bench(state);
-    static const char *const after[] = {"begin; copy", "insert into", "commit"};
+    /* twice directly; then, as a row has come again, by staging */
+    static const char *const after[] = {"begin; copy", "commit", "begin; copy", "insert into", "commit"};
     run_sql(b, "create table t (id bigint primary key, note text)");
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         struct proxy p = {0};
         uint64_t last = 0;
         proxy_start(&p, b->host, b->port);
         open_sink(b, p.port, T);
         reaches(b, WEIR_READY, NULL);
-        if (i == 1) settles(b, push_note(b, 0, "x"), WEIR_OK); /* it is there: from now on by staging */
+        if (i >= 2) settles(b, push_note(b, 0, "x"), WEIR_OK);
+        double repeats = weir_kit_metric(b->kit, "weir_pg_sink_repeats_total");
+        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_staged_total") == (i >= 2));
         proxy_lose(&p, after[i]);
         for (int k = 0; k < 50; k++) last = push_note(b, 100 * i + k, "x");
         settles(b, last, WEIR_OK);
         assert_int_equal(proxy_lost(&p), 1);
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_retries_total") == 1);
-        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") == (i == 2 ? 50 : i));
+        repeats = weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") - repeats;
+        assert_true(repeats == (i % 3 == 1 ? 50 : 0));
         weir_kit_close(b->kit);
         proxy_stop(&p);
     }
-    answers(b, "select count(*), count(distinct id) from t", "150|150");
+    answers(b, "select count(*), count(distinct id) from t", "250|250");
 }
 
 static void a_session_that_the_server_ends_is_made_again(void **state)

@@ -79,64 +79,10 @@ static void the_same_events_again_change_nothing(void **state)
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_rows_total") == (round ? 0 : 100));
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_repeats_total") == (round ? 100 : 0));
         assert_true(weir_kit_metric(b->kit, "weir_pg_sink_bytes_total") > 100 * sizeof(int64_t));
-        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_transaction_seconds") ==
+        assert_true(weir_kit_metric(b->kit, "weir_pg_sink_transaction_seconds") + round == /* one is refused */
                     weir_kit_metric(b->kit, "weir_pg_sink_transactions_total"));
         weir_kit_close(b->kit);
     }
-}
-
-static void stores(struct bench *b, int64_t id, const char *note, double staged)
-{
-    settles(b, push_note(b, id, note), WEIR_OK);
-    assert_true(weir_kit_metric(b->kit, "weir_pg_sink_staged_total") == staged);
-}
-
-/* Straight into the table, until a row is there already; again once a batch by staging has met none. */
-static void staging_is_for_rows_that_are_there(void **state)
-{
-    struct bench *b = bench(state);
-    run_sql(b, "create table t (id bigint primary key, note text)");
-    open_sink(b, 0, T);
-    stores(b, 1, "a", 0);
-    stores(b, 1, "a", 1);
-    stores(b, 1, "a", 2);
-    stores(b, 2, "b", 3);
-    stores(b, 3, "c", 3);
-    settles(b, push_note(b, 3, "other"), WEIR_REJECT);
-    answers(b, "select id, note from t order by id", "1|a\n2|b\n3|c");
-    assert_true(weir_kit_metric(b->kit, "weir_pg_sink_retries_total") == 0);
-    weir_kit_close(b->kit);
-}
-
-/* COPY does not go with row security; and numeric is sent as bigint, which only an INSERT makes of it. */
-static void what_cannot_be_copied_goes_by_staging(void **state)
-{
-    static const char *const tables[] = {
-        "create table t (id bigint primary key, note text); alter table t enable row level security",
-        "drop table t; create table t (id numeric primary key, note text)"};
-    struct bench *b = bench(state);
-    for (int i = 0; i < 2; i++) {
-        run_sql(b, "%s", tables[i]);
-        open_sink(b, 0, T);
-        stores(b, 1, "a", 1);
-        answers(b, "select id, note from t", "1|a");
-        weir_kit_close(b->kit);
-    }
-}
-
-/* Of a batch that another index refuses, only that row is at fault. */
-static void another_unique_index_refuses_its_row_alone(void **state)
-{
-    struct bench *b = bench(state);
-    uint64_t n[3];
-    run_sql(b, "create table t (id bigint primary key, note text unique); insert into t values (9, 'taken')");
-    open_sink(b, 0, T);
-    for (int i = 0; i < 3; i++) n[i] = push_note(b, i, (const char *[]){"x", "taken", "y"}[i]);
-    settles(b, n[2], WEIR_OK);
-    settles(b, n[0], WEIR_OK);
-    settles(b, n[1], WEIR_REJECT);
-    answers(b, "select count(*) from t", "3");
-    weir_kit_close(b->kit);
 }
 
 static void a_conflict_with_other_values_is_rejected(void **state)
@@ -313,9 +259,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_type_arrives),
         TEST(the_same_events_again_change_nothing),
-        TEST(staging_is_for_rows_that_are_there),
-        TEST(what_cannot_be_copied_goes_by_staging),
-        TEST(another_unique_index_refuses_its_row_alone),
         TEST(a_conflict_with_other_values_is_rejected),
         TEST(a_bad_row_among_a_thousand),
         TEST(text_that_postgresql_cannot_hold_is_rejected),
