@@ -7,9 +7,12 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +22,8 @@ enum { CONNECTIONS_MAX = 64, CONNECTION_MEMORY = 16 * 1024, IDLE_SECONDS = 10 };
 
 struct weir_admin {
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int stop; /* eventfd */
     struct weir_metrics *metrics;
     struct weir_status_board *board;
     uint16_t port;
@@ -199,19 +204,53 @@ static uint16_t port_of(int fd)
     return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : 0;
 }
 
-/* Its threads must not take the signals that the main thread waits for. */
-static struct MHD_Daemon *start_daemon(struct weir_admin *a, int fd)
+/* Our own thread, as libmicrohttpd's may still be at a request when the daemon is stopped: 0.9.75 then crashes on one
+ * that is malformed (MHD_queue_response says yes and queues nothing). */
+static void *serve(void *arg)
+{
+    struct weir_admin *a = arg;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(a->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct pollfd fds[2] = {{info ? info->epoll_fd : -1, POLLIN, 0}, {a->stop, POLLIN, 0}};
+    while (!fds[1].revents) {
+        MHD_UNSIGNED_LONG_LONG ms;
+        int wait = MHD_get_timeout(a->daemon, &ms) == MHD_YES ? (int)(ms < 1000 ? ms : 1000) : -1;
+        if (poll(fds, 2, wait) < 0 && errno != EINTR) break;
+        MHD_run(a->daemon);
+    }
+    return NULL;
+}
+
+/* It must not take the signals that the main thread waits for. */
+static int start_thread(struct weir_admin *a)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct MHD_Daemon *d = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, a, MHD_OPTION_EXTERNAL_LOGGER,
-        on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    int rc = pthread_create(&a->thread, NULL, serve, a);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return d;
+    if (rc == 0) pthread_setname_np(a->thread, "admin");
+    return rc;
+}
+
+/* 0, or -1 with errno; the daemon has the socket then. */
+static int start_serving(struct weir_admin *a, int fd)
+{
+    a->stop = eventfd(0, EFD_CLOEXEC);
+    if (a->stop < 0) return -1;
+    a->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, a, MHD_OPTION_EXTERNAL_LOGGER,
+                         on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+    int rc = a->daemon ? start_thread(a) : errno;
+    if (a->daemon && rc == 0) return 0;
+    if (a->daemon) {
+        (void)MHD_quiesce_daemon(a->daemon); /* the socket stays ours */
+        MHD_stop_daemon(a->daemon);
+    }
+    close(a->stop);
+    errno = rc;
+    return -1;
 }
 
 struct weir_admin *weir_admin_start(const char *listen, struct weir_metrics *metrics, struct weir_status_board *board,
@@ -225,8 +264,7 @@ struct weir_admin *weir_admin_start(const char *listen, struct weir_metrics *met
         a->metrics = metrics;
         a->board = board;
         a->port = port_of(fd);
-        a->daemon = start_daemon(a, fd);
-        if (a->daemon) return a;
+        if (start_serving(a, fd) == 0) return a;
     }
     err->status = WEIR_FATAL;
     snprintf(err->msg, sizeof(err->msg), "cannot start the admin listener: %s", a ? strerror(errno) : "out of memory");
@@ -243,6 +281,10 @@ uint16_t weir_admin_port(const struct weir_admin *a)
 void weir_admin_stop(struct weir_admin *a)
 {
     if (!a) return;
-    MHD_stop_daemon(a->daemon); /* closes the socket, ends the thread */
+    static const uint64_t one = 1;
+    if (write(a->stop, &one, sizeof(one)) != (ssize_t)sizeof(one)) return; /* cannot be; its thread still has it */
+    pthread_join(a->thread, NULL);
+    MHD_stop_daemon(a->daemon); /* closes the socket */
+    close(a->stop);
     free(a);
 }
