@@ -7,7 +7,7 @@ naive_conf() {
   rm -rf "$1"
   cp -r "$WEIR_ROOT/conf" "$1"
   sed -i '/wallet-ledger = {/a max_batch = 1' "$1/wallet.conf"
-  sed -i 's/linger  = "10ms".*/linger = "0s"  rdkafka = [ "batch.num.messages=1" ]/' "$1/ingress.conf"
+  sed -i 's/linger  = "[0-9]*ms".*/linger = "0s"  rdkafka = [ "batch.num.messages=1" ]/' "$1/ingress.conf"
   sed -i -e 's/linger   = "50ms".*/max_rows = 1/' -e '/fetch.min.bytes/d' "$1/recorder.conf"
   sed -i -e 's/linger   = "1s".*/linger = "0s"  max_rows = 1/' -e '/fetch.min.bytes/d' "$1/analytics.conf"
   [ "$(cat "$1"/*.conf | grep -c 'max_batch = 1$\|num.messages=1\|max_rows = 1$')" = 4 ] || die "bench: conf/ has changed: naive.sh does not find what it replaces"

@@ -1,5 +1,5 @@
 # system: five hosts and all engines on one machine, in turns with what one part of it could do alone; then the audit.
-system_about() { echo "$((PAIRS * (SECONDS_EACH * 3 + 38) + LONG_SECONDS + 40)) s"; }
+system_about() { echo "$((PAIRS * (SECONDS_EACH * 3 + 38) + LONG_SECONDS * 2 + 40)) s"; }
 
 # null_pairs: the HTTP interface in front of nothing, and the same library, answering by itself.
 null_pairs() {
@@ -43,9 +43,9 @@ ledger_turn() { # LEDGER_S: bets a second
   LEDGER_S=$(sed -nE 's/^tps = ([0-9]+).*/\1/p' "$log")
 }
 
-# bets_turn CONNECTIONS [SECONDS]: closed loop, until every bet is in both stores; CPU of every process for it.
+# bets_turn CONNECTIONS [SECONDS [NAME]]: closed loop, until every bet is in both stores; CPU of every process for it, kept by NAME.
 bets_turn() {
-  local before n name wal seconds=${2:-$SECONDS_EACH} all="$WEIR_HOSTS kafka postgres clickhouse"
+  local before n name wal seconds=${2:-$SECONDS_EACH} key=${3:-$1} all="$WEIR_HOSTS kafka postgres clickhouse"
   before=$(accepted) wal=$(wal_bytes)
   # shellcheck disable=SC2086
   cpu_begin $all
@@ -53,15 +53,15 @@ bets_turn() {
   settle_wait
   cpu_end
   n=$(($(accepted) - before))
-  for name in $all; do keep "cpu.$1.$name" "$(cpu_of "$name" $n)"; done
-  keep "cpu.$1.players" "$(player cpu_us)"
-  keep "cpu.$1" "$(awk -v tick="$WINDOW_TICKS" -v n="$n" -v players="$(player cpu_us)" '$1 != "machine" {s += $2} END {print s / tick * 1e6 / n + players}' "$OUT/cpu")"
+  for name in $all; do keep "cpu.$key.$name" "$(cpu_of "$name" $n)"; done
+  keep "cpu.$key.players" "$(player cpu_us)"
+  keep "cpu.$key" "$(awk -v tick="$WINDOW_TICKS" -v n="$n" -v players="$(player cpu_us)" '$1 != "machine" {s += $2} END {print s / tick * 1e6 / n + players}' "$OUT/cpu")"
   keep bytes.request "$(($(player bytes_out) / n))"
   keep bytes.answer "$(($(player bytes_in) / n))"
   keep bytes.wal "$((($(wal_bytes) - wal) / n))"
-  for name in p50 p99 p999; do keep "$1.$name" "$(player $name)"; done
-  keep "$1.errors" "$(player errors)"
-  keep "$1.settle" "$(awk -v ms="$SETTLE_MS" 'BEGIN {printf "%.1f", ms / 1000}')"
+  for name in p50 p99 p999; do keep "$key.$name" "$(player $name)"; done
+  keep "$key.errors" "$(player errors)"
+  keep "$key.settle" "$(awk -v ms="$SETTLE_MS" 'BEGIN {printf "%.1f", ms / 1000}')"
 }
 wal_bytes() { pg postgres -Atc "select pg_current_wal_lsn() - '0/0'" | cut -d . -f 1; }
 # stored_bytes: what a bet takes where it stays; before anything is trimmed.
@@ -78,10 +78,10 @@ bets_row() { # CONNECTIONS
     "p50 $(kept "$1.p50") p99 $(kept "$1.p99") (target < 100) p999 $(kept "$1.p999") ms, $(kept "$1.errors") errors, in both stores $(kept "$1.settle") s later"
   row "system, $1 connections, CPU of all" "$(awk -v us="$(kept "cpu.$1")" 'BEGIN {printf "%.1f", us}')" "µs a bet" "$([ "$1" -lt 256 ] || echo "≤ 80")" "" "" "players included"
 }
-long_turn() { # CONNECTIONS
-  bets_turn "$1" "$LONG_SECONDS"
-  row "system, $1 connections, $LONG_SECONDS s" "$(player accepted_s)" bets/s "≥ 23,148" "" "" \
-    "p50 $(player p50) p99 $(player p99) (target < 100) p999 $(player p999) ms, $(player errors) errors; $(tail -n 1 "$OUT/kept.cpu.$1") µs CPU of all a bet; in both stores $(tail -n 1 "$OUT/kept.$1.settle") s later"
+long_turn() { # CONNECTIONS FROM: FROM says what is in the stores
+  bets_turn "$1" "$LONG_SECONDS" long
+  row "system, $1 connections, $LONG_SECONDS s, $2" "$(player accepted_s)" bets/s "≥ 23,148" "" "" \
+    "p50 $(player p50) p99 $(player p99) (target < 100) p999 $(player p999) ms, $(player errors) errors; $(tail -n 1 "$OUT/kept.cpu.long") µs CPU of all a bet; in both stores $(tail -n 1 "$OUT/kept.long.settle") s later"
 }
 # hosts_table: CPU of each process a bet, and its peak memory, beside the table.
 hosts_table() {
@@ -123,6 +123,7 @@ system() {
   local i connections
   null_pairs
   system_started
+  long_turn "${CONNECTIONS##* }" "from empty stores"
   ledger_prepare
   for ((i = 0; i < PAIRS; i++)); do
     [ $((i % 2)) = 0 ] || ledger_turn
@@ -137,7 +138,7 @@ system() {
   hosts_table
   stored_bytes
   wallet_pairs
-  long_turn "${CONNECTIONS##* }"
+  long_turn "${CONNECTIONS##* }" "after $(thousands "$(accepted)") bets"
   [ -z "$results" ] || profile
   settle_wait
   audit_exact system
