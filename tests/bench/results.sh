@@ -41,6 +41,19 @@ profile() {
   rm -f "$OUT"/*.data
 }
 
+# history_add: a line of results/history.tsv, what a bet cost each process in this run at 256 connections.
+history_add() {
+  local commit
+  [ -s "$OUT/pairs.system.256" ] || return 0
+  commit=$(sed -nE 's/^\| commit \| ([0-9a-f]+).*/\1/p' "$OUT/versions.md")
+  {
+    grep -v "^$commit" "$BENCH/results/history.tsv"
+    printf '%s\t%s\t%.0f\t%s\t%s\n' "$commit" "$(date -u +%F)" "$(cut -f 1 "$OUT/pairs.system.256" | median)" \
+      "$(printf %.1f "$(kept cpu.256)")" "$(sed -n 's/^256 connections\t//p' "$OUT/hosts.tsv")"
+  } >"$OUT/history.tsv"
+  cp "$OUT/history.tsv" "$BENCH/results/history.tsv"
+}
+
 results_write() {
   local name
   mkdir -p "$BENCH/results"
@@ -49,9 +62,11 @@ results_write() {
     [ ! -s "$OUT/$name.tsv" ] || { cp "$OUT/$name.tsv" "$BENCH/results/"; mkdir -p "$BENCH/plots"; cp "$OUT/$name.svg" "$BENCH/plots/"; }
   done
   cp "$OUT/rows.tsv" "$BENCH/results/table.tsv"
+  history_add
   results_page >"$BENCH/RESULTS.md"
   [ ! -s "$OUT/kept.bytes.wal" ] || capacity_page >"$BENCH/CAPACITY.md"
 }
+tsv_markdown() { awk -F'\t' '{printf "|"; for (i = 1; i <= NF; i++) printf " %s |", $i; print ""; if (NR == 1) {printf "|"; for (i = 1; i <= NF; i++) printf "---|"; print ""}}' "$1"; }
 results_page() {
   local name
   echo "# Results"
@@ -68,7 +83,9 @@ results_page() {
     echo
     echo "## CPU time"
     echo
-    awk -F'\t' '{printf "|"; for (i = 1; i <= NF; i++) printf " %s |", $i; print ""; if (NR == 1) {printf "|"; for (i = 1; i <= NF; i++) printf "---|"; print ""}}' "$OUT/hosts.tsv"
+    tsv_markdown "$OUT/hosts.tsv"
+    printf '\n## Before and after\n\n256 connections, CPU µs a bet: each run of `--results` so far. Machines differ from run to run; the shares do not.\n\n'
+    tsv_markdown "$BENCH/results/history.tsv"
   fi
   if [ -s "$OUT/profile.md" ]; then echo; echo "## Where the time goes"; echo; cat "$OUT/profile.md"; fi
   [ ! -d "$BENCH/plots" ] || printf '\n## Curves\n\n'
